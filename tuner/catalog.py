@@ -1,0 +1,221 @@
+"""What can be named in a study file: tables of entries whose parameters are read off their signatures.
+
+A part of a trial (a mixing method, a dataset, a model, an optimizer ...) is a function. Its keyword-only
+parameters are what a study file may set; their annotations say the type and the range (`Annotated[float,
+Gt(0)]`), their defaults are the defaults. What the trial provides itself (the images, the number of classes)
+is positional. So to add a part is to write a function and a line in its table.
+
+`resolve` turns a plain configuration into a complete one (defaults filled, every mistake reported), `build`
+calls the function. The checks stand here and not in pydantic, because a trial runs on these floors without it,
+and because a message has to say what is allowed in the words of a study file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from tuner.errors import ConfigError, Path, Problem
+from tuner.values import bounds, checked, describe
+
+REQUIRED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A parameter that is itself an entry of `table`, or a list of such (`many`).
+
+    `default` is a configuration, in the form `{"name": ..., **parameters}`.
+    """
+
+    table: Table
+    default: Any = REQUIRED
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One thing that a study file may set."""
+
+    name: str
+    annotation: Any
+    default: Any = REQUIRED
+    nested: Nested | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return name, type, range and default for `--json`."""
+        if self.nested is not None:
+            kind: dict[str, Any] = {"type": self.nested.table.kind, "choices": list(self.nested.table)}
+        else:
+            kind = {"type": describe(self.annotation), **bounds(self.annotation)}
+        default = {} if self.default is REQUIRED else {"default": self.default}
+        return {"name": self.name, "required": self.default is REQUIRED, **kind, **default}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a table: the function, its parameters, and what is known of it."""
+
+    function: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
+    summary: str
+    source: str = ""
+    facts: Any = None
+
+    def build(self, config: Mapping[str, Any], *context: Any) -> Any:
+        """Call the function with `context` and the parameters of a resolved configuration."""
+        arguments = {parameter.name: _built(parameter, config[parameter.name]) for parameter in self.parameters}
+        return self.function(*context, **arguments)
+
+
+@dataclass(frozen=True)
+class Table(Mapping[str, Entry]):
+    """The entries of one kind by name; `kind` is what a message calls one of them."""
+
+    kind: str
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Entry:
+        return self.entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def build(self, config: Mapping[str, Any], *context: Any) -> Any:
+        """Build the entry that `config["name"]` names."""
+        return self[config["name"]].build(config, *context)
+
+
+def entry(
+    function: Callable[..., Any],
+    *,
+    nested: Mapping[str, Nested] | None = None,
+    source: str = "",
+    facts: Any = None,
+) -> Entry:
+    """Read an entry off a function: its keyword-only parameters and its docstring's first line."""
+    nested = nested or {}
+    hints = get_type_hints(function, include_extras=True)
+    parameters = tuple(
+        _parameter(name, hints[name], parameter.default, nested.get(name))
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    )
+    summary = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+    return Entry(function, parameters, summary, source, facts)
+
+
+def resolve(table: Table, config: Any, path: Path = ()) -> dict[str, Any]:
+    """Return `config` complete: `{"name": ..., **every parameter}`, numbers in their parameter's type.
+
+    A bare string stands for `{"name": string}`.
+
+    Raises:
+        ConfigError: with every mistake: an unknown name or key, a wrong type, a value out of range.
+    """
+    problems: list[Problem] = []
+    resolved = _resolve(table, config, path, problems)
+    if problems:
+        raise ConfigError(problems)
+    return resolved
+
+
+def resolve_section(section: Entry, config: Any, path: Path = ()) -> dict[str, Any]:
+    """Return the parameters of one unnamed section complete, as `resolve` does for a named entry."""
+    problems: list[Problem] = []
+    resolved = _resolve_parameters(section, config, path, problems)
+    if problems:
+        raise ConfigError(problems)
+    return resolved
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return a hint that names the known word closest to a misspelt one, or nothing."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _parameter(name: str, annotation: Any, default: Any, nested: Nested | None) -> Parameter:
+    return Parameter(name, annotation, nested.default if nested else default, nested)
+
+
+def _built(parameter: Parameter, value: Any) -> Any:
+    if parameter.nested is None:
+        return value
+    if parameter.nested.many:
+        return tuple(parameter.nested.table.build(item) for item in value)
+    return parameter.nested.table.build(value)
+
+
+def _resolve(table: Table, config: Any, path: Path, problems: list[Problem]) -> dict[str, Any]:
+    if isinstance(config, str):
+        config = {"name": config}
+    if not isinstance(config, Mapping):
+        problems.append(
+            Problem(path, f"wanted a {table.kind} as {{name: ...}}, read {config!r}; known: {_list(table)}")
+        )
+        return {}
+    name = config.get("name")
+    if name is None:
+        problems.append(Problem(path, f"the {table.kind} needs a name; known: {_list(table)}"))
+        return {}
+    if not isinstance(name, str) or name not in table:
+        hint = nearest(str(name), list(table))
+        problems.append(Problem((*path, "name"), f"unknown {table.kind} {name!r}; known: {_list(table)}{hint}"))
+        return {}
+    rest = {key: value for key, value in config.items() if key != "name"}
+    return {"name": name, **_resolve_parameters(table[name], rest, path, problems, name)}
+
+
+def _resolve_parameters(
+    section: Entry, config: Any, path: Path, problems: list[Problem], owner: str = ""
+) -> dict[str, Any]:
+    if not isinstance(config, Mapping):
+        problems.append(Problem(path, f"wanted keys and values, read {config!r}"))
+        return {}
+    known = [parameter.name for parameter in section.parameters]
+    for key in config:
+        if key not in known:
+            allowed = ", ".join(known) or "nothing"
+            where = f" of {owner}" if owner else ""
+            message = f"unknown key {key!r}{where}; allowed: {allowed}{nearest(str(key), known)}"
+            problems.append(Problem((*path, key), message))
+    resolved: dict[str, Any] = {}
+    for parameter in section.parameters:
+        if parameter.name in config:
+            _resolve_value(parameter, config[parameter.name], (*path, parameter.name), problems, resolved)
+        elif parameter.default is REQUIRED:
+            wanted = describe(parameter.annotation)
+            problems.append(Problem(path, f"{owner or 'this section'} needs {parameter.name}: {wanted}"))
+        else:
+            _resolve_value(parameter, parameter.default, (*path, parameter.name), problems, resolved)
+    return resolved
+
+
+def _resolve_value(
+    parameter: Parameter, value: Any, path: Path, problems: list[Problem], resolved: dict[str, Any]
+) -> None:
+    nested = parameter.nested
+    if nested is None:
+        try:
+            resolved[parameter.name] = checked(parameter.annotation, value)
+        except ValueError as error:
+            problems.append(Problem(path, str(error)))
+    elif not nested.many:
+        resolved[parameter.name] = _resolve(nested.table, value, path, problems)
+    elif isinstance(value, list | tuple):
+        resolved[parameter.name] = [
+            _resolve(nested.table, item, (*path, index), problems) for index, item in enumerate(value)
+        ]
+    else:
+        problems.append(Problem(path, f"wanted a list of {nested.table.kind}s, read {value!r}"))
+
+
+def _list(table: Table) -> str:
+    return ", ".join(table) or "none"

@@ -1,0 +1,115 @@
+"""The records that travel between the parts, as plain frozen values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one epoch of training measured; validation is on unmixed images.
+
+    `val_accuracy` and `val_ece` are shares in [0, 1], `val_nll` and `train_loss` are nats an example,
+    `examples_per_second` counts training examples over the training part of the epoch alone.
+    """
+
+    epoch: int
+    train_loss: float
+    val_accuracy: float
+    val_nll: float
+    val_ece: float
+    learning_rate: float
+    examples_per_second: float
+    seconds: float
+
+    def is_finite(self) -> bool:
+        """Tell whether training is still sound: no loss is NaN or infinite."""
+        return all(map(math.isfinite, (self.train_loss, self.val_accuracy, self.val_nll, self.val_ece)))
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the metrics by name, without the epoch."""
+        return {name: value for name, value in asdict(self).items() if name != "epoch"}
+
+
+OBJECTIVES: Mapping[str, str] = {
+    "val_accuracy": "max",
+    "val_nll": "min",
+    "val_ece": "min",
+    "train_loss": "min",
+}
+"""The metrics a study can optimise, and the direction in which each is better."""
+
+
+class TrialState(StrEnum):
+    """Where a trial stands; `pruned` means stopped early by the scheduler."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+class StudyState(StrEnum):
+    """How a study ended, or that it runs."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    OUT_OF_BUDGET = "out_of_budget"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as the study's storage knows it.
+
+    `params` is the resolved configuration, flat; `curve` is the objective after each epoch; `baseline`
+    says that the trial was given, not drawn, and is never stopped early.
+    """
+
+    number: int
+    state: TrialState
+    cause: str
+    params: Mapping[str, Any]
+    curve: tuple[float, ...]
+    metrics: Mapping[str, float]
+    seed: int
+    baseline: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Return how many epochs were trained and reported."""
+        return len(self.curve)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the record in the form that scripts rely on (DESIGN.md, section 4)."""
+        return {
+            "number": self.number,
+            "state": self.state.value,
+            "cause": self.cause,
+            "params": dict(self.params),
+            "epochs": self.epochs,
+            "metrics": dict(self.metrics),
+            "curve": list(self.curve),
+            "seed": self.seed,
+            "run_id": self.run_id,
+            "baseline": self.baseline,
+        }
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten a nested configuration to dotted names: `{"a": {"b": 1}}` gives `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(value, Mapping):
+            flat |= flatten(value, path)
+        else:
+            flat[path] = value
+    return flat
