@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -101,6 +101,59 @@ class TrialRecord:
             "run_id": self.run_id,
             "baseline": self.baseline,
         }
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """How a study ended: its trials, the best of those that ran to the end, and the no-mixing baseline.
+
+    Trials that were stopped early never count as best: their last value is not that of a whole training.
+    """
+
+    study: str
+    state: StudyState
+    trials: tuple[TrialRecord, ...]
+    best: TrialRecord | None
+    baseline: TrialRecord | None
+    seconds: float
+    tracking: Mapping[str, str | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def epochs_trained(self) -> int:
+        """Return the epochs of all trials."""
+        return sum(trial.epochs for trial in self.trials)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many trials are complete, pruned and failed."""
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
+        return {state.value: sum(trial.state is state for trial in self.trials) for state in states}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result in the form that scripts rely on (DESIGN.md, section 4)."""
+        return {
+            "study": self.study,
+            "state": self.state.value,
+            "trials": self.counts(),
+            "best": self.best.as_json() if self.best else None,
+            "baseline": self.baseline.as_json() if self.baseline else None,
+            "seconds": round(self.seconds, 3),
+            "epochs_trained": self.epochs_trained,
+            "tracking": dict(self.tracking),
+            "warnings": list(self.warnings),
+        }
+
+
+def best_of(trials: Sequence[TrialRecord], maximise: bool) -> TrialRecord | None:
+    """Return the trial with the best last value among those that ran to the end, the earliest of equals."""
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    sign = 1 if maximise else -1
+    return max(complete, key=lambda trial: (sign * trial.curve[-1], -trial.number), default=None)
+
+
+def unmixed_baseline(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """Return the no-mixing baseline, if it was started."""
+    return next((t for t in trials if t.baseline and t.params.get("mixing.name") == "none"), None)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

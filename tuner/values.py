@@ -29,7 +29,7 @@ def checked(annotation: Any, value: Any) -> Any:
     try:
         return _convert(annotation, value)
     except _Mismatch:
-        raise ValueError(f"wanted {describe(annotation)}, read {_shown(value)}") from None
+        raise ValueError(f"wanted {describe(annotation)}, read {shown(value)}") from None
 
 
 def describe(annotation: Any) -> str:
@@ -142,7 +142,8 @@ def _limit(limit: Any) -> str:
             return ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Say what was read, in the words of a study file: `the text 'no'`, `true`, `null`, `3`."""
     if isinstance(value, str):
         return f"the text {value!r}"
     if isinstance(value, bool):

@@ -1,0 +1,125 @@
+"""The commands and their arguments; what each does is imported when it is called, so that --help is quick."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Find the mixing augmentation (mixup, CutMix, ...) that suits your dataset and model.",
+)
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else there.")
+]
+Name = Annotated[str, typer.Argument(help="The study's name.")]
+File = Annotated[
+    str, typer.Argument(help="A study file, or the name of one that comes with the tuner, such as digits.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one leaf: trial.training.epochs=3")
+]
+
+
+@app.command()
+def run(
+    study: File,
+    overrides: Overrides = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Four trials of two epochs: does everything work?")] = False,
+    json: Json = False,
+) -> None:
+    """Run a study here: start Ray in-process, or join RAY_ADDRESS."""
+    from tuner.cli import run as command
+
+    raise typer.Exit(command.run(study, overrides or [], smoke, json))
+
+
+@app.command()
+def resume(study: Name, json: Json = False) -> None:
+    """Go on with a study after any interruption."""
+    from tuner.cli import run as command
+
+    raise typer.Exit(command.resume(study, json))
+
+
+@app.command()
+def validate(study: File, overrides: Overrides = None, json: Json = False) -> None:
+    """Check a study file: every mistake with its line, and every corner of its space built."""
+    from tuner.cli import validate as command
+
+    command.validate(study, overrides or [], json)
+
+
+@app.command()
+def ls(json: Json = False) -> None:
+    """List the studies under TUNER_HOME."""
+    from tuner.cli import show
+
+    show.ls(json)
+
+
+@app.command()
+def status(study: Name, json: Json = False) -> None:
+    """Say where a study stands."""
+    from tuner.cli import show
+
+    show.status(study, json)
+
+
+@app.command()
+def trials(study: Name, json: Json = False) -> None:
+    """List a study's trials, best first."""
+    from tuner.cli import show
+
+    show.trials(study, json)
+
+
+@app.command()
+def methods(json: Json = False) -> None:
+    """List the mixing methods: parameters, ranges, cost, source."""
+    from tuner.cli import catalogue
+    from tuner.mixing import METHODS
+
+    catalogue.show(METHODS, json)
+
+
+@app.command()
+def datasets(json: Json = False) -> None:
+    """List the datasets and their parameters."""
+    from tuner.cli import catalogue
+    from tuner.datasets import DATASETS
+
+    catalogue.show(DATASETS, json)
+
+
+@app.command()
+def models(json: Json = False) -> None:
+    """List the models and their parameters."""
+    from tuner.cli import catalogue
+    from tuner.models import MODELS
+
+    catalogue.show(MODELS, json)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 5000,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Open MLflow's page on the local store."""
+    from tuner.cli import ui as command
+
+    command.ui(port, host)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what works here: Ray, GPUs, MLflow, storage, authentication, disk, shared memory."""
+    from tuner.cli import doctor as command
+
+    raise typer.Exit(command.doctor(json))

@@ -1,0 +1,109 @@
+"""The live display of a study: what runs, what stopped, the best so far against no mixing, time left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tuner.cli import words
+from tuner.results import EpochMetrics, TrialRecord, TrialState, best_of, unmixed_baseline
+
+_REFRESH_PER_SECOND = 4
+
+
+class Progress:
+    """An observer that keeps the latest record of every trial, and draws them."""
+
+    def __init__(self, metric: str, maximise: bool, trials: int, epochs: int) -> None:
+        self.metric = metric
+        self.maximise = maximise
+        self.trials_wanted = trials
+        self.epochs = epochs
+        self.trials: dict[int, TrialRecord] = {}
+        self._start = time.monotonic()
+
+    def trial_started(self, trial: TrialRecord) -> None:
+        """Show the trial as running."""
+        self.trials[trial.number] = trial
+
+    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
+        """Show the trial's new value."""
+        self.trials[trial.number] = trial
+
+    def trial_ended(self, trial: TrialRecord) -> None:
+        """Count the trial as done, stopped or failed."""
+        self.trials[trial.number] = trial
+
+    def summary(self) -> list[str]:
+        """Return the display's lines without the table of running trials."""
+        counts = {state: sum(trial.state is state for trial in self.trials.values()) for state in TrialState}
+        trained = sum(trial.epochs for trial in self.trials.values())
+        elapsed = time.monotonic() - self._start
+        return [
+            f"trials {len(self.trials)} of {self.trials_wanted}: {counts[TrialState.RUNNING]} running, "
+            f"{counts[TrialState.PRUNED]} stopped, {counts[TrialState.COMPLETE]} done, "
+            f"{counts[TrialState.FAILED]} failed",
+            self._best(),
+            f"{trained} epochs in {words.duration(elapsed)}{self._left(trained, elapsed)}",
+        ]
+
+    def __rich__(self) -> RenderableType:
+        """Draw the summary and a row for each running trial."""
+        table = Table("trial", "policy", "epoch", self.metric, box=None, padding=(0, 2))
+        for trial in self.trials.values():
+            if trial.state is TrialState.RUNNING:
+                value = words.metric(self.metric, trial.curve[-1]) if trial.curve else ""
+                table.add_row(str(trial.number), words.policy(trial.params), f"{trial.epochs}/{self.epochs}", value)
+        return Group(*(Text(line) for line in self.summary()), table)
+
+    def _best(self) -> str:
+        trials = list(self.trials.values())
+        best, baseline = best_of(trials, self.maximise), unmixed_baseline(trials)
+        if best is None:
+            return f"best {self.metric}: none has run to the end yet"
+        text = f"best {self.metric} {words.metric(self.metric, best.curve[-1])}: {words.trial(best)}"
+        if baseline is None or baseline.state is not TrialState.COMPLETE:
+            return text
+        against = words.metric(self.metric, baseline.curve[-1])
+        return f"{text}; without mixing {against}"
+
+    def _left(self, trained: int, elapsed: float) -> str:
+        """Estimate the time left: trials to come take as many epochs as the ended ones did on average."""
+        ended = [trial.epochs for trial in self.trials.values() if trial.state is not TrialState.RUNNING]
+        if not ended or not trained:
+            return ""
+        expected = sum(ended) / len(ended) * self.trials_wanted
+        left = max(0.0, expected - trained) * elapsed / trained
+        return f", about {words.duration(left)} left"
+
+
+@contextmanager
+def shown(progress: Progress) -> Iterator[None]:
+    """Draw the progress on standard error while the block runs; where that is no terminal, print a line a trial."""
+    console = Console(stderr=True, highlight=False)
+    if console.is_terminal:
+        with Live(progress, console=console, refresh_per_second=_REFRESH_PER_SECOND, transient=True):
+            yield
+    else:
+        yield
+
+
+class Lines:
+    """An observer for logs: one line on standard error for each trial that ends."""
+
+    def trial_started(self, trial: TrialRecord) -> None:
+        """Say nothing: the end says it all."""
+
+    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
+        """Say nothing: a log has no use for every epoch."""
+
+    def trial_ended(self, trial: TrialRecord) -> None:
+        """Say how the trial ended."""
+        sys.stderr.write(f"{words.trial(trial)}: {trial.state}, {trial.cause}\n")

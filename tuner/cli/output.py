@@ -1,0 +1,44 @@
+"""Two ways out: tables for people at a terminal, one JSON document for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+def wants_json(flag: bool) -> bool:
+    """Tell whether to print JSON: asked for, or standard output is no terminal."""
+    return flag or not sys.stdout.isatty()
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output; numbers that JSON lacks become null."""
+    sys.stdout.write(json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_tables(*renderables: RenderableType) -> None:
+    """Print tables and text on standard output."""
+    console = people()
+    for renderable in renderables:
+        console.print(renderable)
+
+
+def people(stderr: bool = False) -> Console:
+    """Return the console that people read."""
+    from rich.console import Console  # a tenth of a second, not needed for JSON
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value

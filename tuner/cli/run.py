@@ -1,0 +1,120 @@
+"""`tuner run` and `tuner resume`: a study here, with its progress, and the answer at the end."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+
+import rich.box
+from rich.table import Table
+from rich.text import Text
+
+from tuner import spec
+from tuner.cli import live, output, words
+from tuner.errors import UsageError
+from tuner.home import study_directory
+from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
+from tuner.search import study
+
+EXIT_CODES = {
+    StudyState.COMPLETED: 0,
+    StudyState.FAILED: 1,
+    StudyState.OUT_OF_BUDGET: 4,
+    StudyState.INTERRUPTED: 130,
+}
+_SMOKE = ("trial.training.epochs=2", "search.trials=4", "scheduler.grace_epochs=1")
+
+
+def run(source: str, overrides: Sequence[str], smoke: bool, as_json: bool) -> int:
+    """Run a study file and return the exit code."""
+    loaded = spec.load(source, overrides)
+    if smoke:
+        name = f"{loaded.name[:57]}-smoke"
+        shutil.rmtree(study_directory(name), ignore_errors=True)
+        loaded = spec.load(source, [*overrides, *_SMOKE, f"name={name}"])
+    return _carry_out(loaded, as_json, resuming=False)
+
+
+def resume(name: str, as_json: bool) -> int:
+    """Go on with a study and return the exit code."""
+    kept = study_directory(name) / study.STUDY_FILE
+    if not kept.is_file():
+        raise UsageError(f"no study named {name} to go on with under {study_directory(name).parent}; see `tuner ls`")
+    return _carry_out(spec.load(str(kept)), as_json, resuming=True)
+
+
+def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    metric, mode = loaded.objective.metric, loaded.objective.mode
+    progress = live.Progress(metric, mode == "max", loaded.search.trials, loaded.epochs)
+    terminal = sys.stderr.isatty()
+    for warning in loaded.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+
+    def begun(what: study.Begun) -> None:
+        progress.trials_wanted = what.trials
+        sys.stderr.write(f"study {loaded.name}: {what.slots} trials at a time; MLflow: {what.tracking_uri}\n")
+
+    carry_out = study.resume if resuming else study.run
+    with live.shown(progress):
+        result = carry_out(loaded, [progress] if terminal else [live.Lines()], begun)
+    if output.wants_json(as_json):
+        output.print_json(result.as_json())
+    else:
+        output.print_tables(*summary(result, metric, mode == "max"))
+    for warning in result.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    if result.state in {StudyState.INTERRUPTED, StudyState.OUT_OF_BUDGET}:
+        sys.stderr.write(f"to go on: tuner resume {result.study}\n")
+    return EXIT_CODES[result.state]
+
+
+def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Text]:
+    """Return what a person reads when a study ends: best, baseline, what was stopped, where MLflow is."""
+    counts = result.counts()
+    head = Table(box=rich.box.SIMPLE, title=f"{result.study}: {result.state}", title_justify="left", show_header=False)
+    head.add_row("best", _value(result.best, metric))
+    head.add_row("without mixing", _value(result.baseline, metric))
+    if result.best and result.baseline and result.baseline.curve:
+        gain = result.best.curve[-1] - result.baseline.curve[-1]
+        head.add_row(
+            "difference",
+            f"{words.difference(metric, gain)} (one seed each, best of {counts['complete']} by "
+            "the same validation images: not yet evidence)",
+        )
+    head.add_row("trials", ", ".join(f"{count} {state}" for state, count in counts.items()))
+    head.add_row("epochs", f"{result.epochs_trained} in {words.duration(result.seconds)}")
+    head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui")
+    return [head, trials_table(result.trials, metric, maximise)]
+
+
+def trials_table(trials: Sequence[TrialRecord], metric: str, maximise: bool) -> Table:
+    """Return every trial with its end, complete ones first, then by value."""
+    table = Table(
+        "trial",
+        "policy",
+        "epochs",
+        metric,
+        "end",
+        box=rich.box.SIMPLE,
+        title="trials, best first",
+        title_justify="left",
+    )
+    worst = float("-inf")
+    sign = 1 if maximise else -1
+    rank = {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
+    ordered = sorted(
+        trials, key=lambda t: (rank.get(t.state, 0), sign * t.curve[-1] if t.curve else worst), reverse=True
+    )
+    for trial in ordered:
+        value = words.metric(metric, trial.curve[-1]) if trial.curve else ""
+        table.add_row(str(trial.number), words.policy(trial.params), str(trial.epochs), value, trial.cause)
+    return table
+
+
+def _value(trial: TrialRecord | None, metric: str) -> str:
+    if trial is None or not trial.curve:
+        return "none ran to the end"
+    return f"{words.metric(metric, trial.curve[-1])}, {words.trial(trial)}"

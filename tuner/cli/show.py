@@ -1,0 +1,71 @@
+"""`tuner ls`, `status` and `trials`: what the studies under TUNER_HOME are, without starting anything."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import rich.box
+from rich.table import Table
+
+from tuner.cli import output, run, words
+from tuner.errors import ServiceError
+from tuner.results import StudyResult, StudyState
+from tuner.search import storage, study
+
+
+def ls(as_json: bool) -> None:
+    """List every study with its state."""
+    rows = [_overview(name) for name in storage.names()]
+    if output.wants_json(as_json):
+        output.print_json(rows)
+        return
+    table = Table("study", "state", "complete", "pruned", "failed", "best", "without mixing", box=rich.box.SIMPLE)
+    for row in rows:
+        counts = row["trials"]
+        values = [_shown(row["metric"], row[key]) for key in ("best", "baseline")]
+        table.add_row(row["study"], row["state"], *(str(count) for count in counts.values()), *values)
+    output.print_tables(table if rows else "no studies yet; start one with: tuner run digits")
+
+
+def status(name: str, as_json: bool) -> None:
+    """Say where one study stands."""
+    result = study.stored(name)
+    metric, maximise = study.objective(name)
+    if output.wants_json(as_json):
+        output.print_json(result.as_json() | {"metric": metric})
+    else:
+        output.print_tables(*run.summary(result, metric, maximise))
+
+
+def trials(name: str, as_json: bool) -> None:
+    """List every trial of a study, with its MLflow run where the record can be reached."""
+    try:
+        result = study.stored(name, with_runs=True)
+    except ServiceError as error:
+        sys.stderr.write(f"warning: {error}; the trials are shown without their MLflow runs\n")
+        result = study.stored(name)
+    metric, maximise = study.objective(name)
+    if output.wants_json(as_json):
+        output.print_json([trial.as_json() for trial in result.trials])
+    else:
+        output.print_tables(run.trials_table(result.trials, metric, maximise))
+
+
+def _overview(name: str) -> dict[str, Any]:
+    result: StudyResult = study.stored(name)
+    best, baseline = (trial.curve[-1] if trial and trial.curve else None for trial in (result.best, result.baseline))
+    return {
+        "study": name,
+        "state": StudyState(result.state).value,
+        "trials": result.counts(),
+        "metric": study.objective(name)[0],
+        "best": best,
+        "baseline": baseline,
+        "seconds": round(result.seconds, 3),
+        "epochs_trained": result.epochs_trained,
+    }
+
+
+def _shown(metric: str, value: float | None) -> str:
+    return "" if value is None else words.metric(metric, value)

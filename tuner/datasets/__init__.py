@@ -1,0 +1,43 @@
+"""Data sets by name. A study file sets a loader's own parameters and those of the cut that all have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tuner.catalog import Entry, Table, entry
+from tuner.datasets.base import Dataset, Examples, Split
+from tuner.datasets.cifar import cifar10, cifar100
+from tuner.datasets.digits import digits
+from tuner.datasets.fashion_mnist import fashion_mnist
+from tuner.datasets.image_folder import image_folder
+from tuner.datasets.npz import npz
+from tuner.datasets.split import cut
+
+__all__ = ["DATASETS", "Dataset", "Examples", "Split"]
+
+_CUT = entry(cut).parameters
+
+
+def _dataset(loader: Callable[..., Dataset], source: str = "") -> Entry:
+    """Return the entry that loads a data set and cuts it: `build(config, seed)` gives a Split."""
+    load = entry(loader, source=source)
+
+    def build(seed: int, **parameters: Any) -> Split:
+        common = {parameter.name: parameters.pop(parameter.name) for parameter in _CUT}
+        return cut(loader.__name__, loader(**parameters), seed, **common)
+
+    return Entry(build, load.parameters + _CUT, load.summary, source)
+
+
+DATASETS = Table(
+    "dataset",
+    {
+        "digits": _dataset(digits, source="Alpaydin and Kaynak 1998, UCI optical recognition of handwritten digits"),
+        "fashion_mnist": _dataset(fashion_mnist, source="Xiao et al. 2017, arXiv 1708.07747"),
+        "cifar10": _dataset(cifar10, source="Krizhevsky 2009, Learning multiple layers of features from tiny images"),
+        "cifar100": _dataset(cifar100, source="Krizhevsky 2009, Learning multiple layers of features from tiny images"),
+        "image_folder": _dataset(image_folder),
+        "npz": _dataset(npz),
+    },
+)

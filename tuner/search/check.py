@@ -1,0 +1,47 @@
+"""What can be known of a study before a single trial runs: its data load, and every corner of its space builds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tuner import space, trial
+from tuner.datasets import Split
+from tuner.errors import ConfigError, Path, Problem, StudyFileError, dotted
+from tuner.spec import StudySpec
+
+
+def load(spec: StudySpec) -> Split:
+    """Load the study's dataset and build every corner's model for its images (on the meta device).
+
+    Raises:
+        StudyFileError: the data cannot be loaded as the file says, or a corner does not build.
+    """
+    corners = space.corners(spec.trial)
+    try:
+        split = trial.load_data(trial.resolve(corners[0].config), spec.seed)
+    except (ValueError, OSError) as error:
+        raise StudyFileError(f"trial.dataset: {error}") from error
+    problems: dict[Problem, None] = {}
+    seen: set[str] = set()
+    for corner in corners:
+        config = trial.resolve(corner.config)
+        key = json.dumps([config["model"], config["mixing"].get("depths")], sort_keys=True)
+        if key not in seen:
+            seen.add(key)
+            problems |= dict.fromkeys(_problems(config, split, corner))
+    if problems:
+        raise StudyFileError("\n".join(f"{dotted(path)}: {message}" for path, message in problems))
+    return split
+
+
+def _problems(config: dict[str, Any], split: Split, corner: space.Corner) -> list[Problem]:
+    try:
+        trial.check_model(config, trial.image_shape(split), len(split.classes))
+    except ConfigError as error:
+        return [Problem(_in_file(corner, path), message) for path, message in error.problems]
+    return []
+
+
+def _in_file(corner: space.Corner, path: Path) -> Path:
+    return ("trial", *corner.origin_of(path))

@@ -1,0 +1,23 @@
+"""What wants to hear of a search as it goes: the record that people read, the live display."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tuner.results import EpochMetrics, TrialRecord
+
+
+class Observer(Protocol):
+    """Told of every event, from the driver's event loop: it must return at once and never raise."""
+
+    def trial_started(self, trial: TrialRecord) -> None:
+        """A trial begins, or goes on after an interruption."""
+        ...
+
+    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
+        """An epoch was recorded; the trial's curve holds it already."""
+        ...
+
+    def trial_ended(self, trial: TrialRecord) -> None:
+        """A trial ended, or was interrupted (its state is then still `running`)."""
+        ...

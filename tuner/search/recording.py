@@ -1,0 +1,55 @@
+"""Passes a search's events on to MLflow's background writer."""
+
+from __future__ import annotations
+
+from tuner.results import EpochMetrics, StudyResult, TrialRecord
+from tuner.search.strata import stratum
+from tuner.spec import StudySpec
+from tuner.tracking import Tracking, TrackingReport
+
+_FLUSH_SECONDS = 60.0
+
+
+class Recording:
+    """An observer that records trials, epochs and causes, and the study around them."""
+
+    def __init__(self, tracking: Tracking, spec: StudySpec) -> None:
+        self._tracking = tracking
+        self._spec = spec
+        tracking.study_started(
+            spec.name,
+            description=f"Search for the mixing augmentation that suits {spec.name}; each child run is a trial.",
+            params={"objective.metric": spec.objective.metric, "search.trials": spec.search.trials, "seed": spec.seed},
+            study_file=spec.source,
+        )
+
+    def trial_started(self, trial: TrialRecord) -> None:
+        """Open the trial's run."""
+        tags = {"baseline": trial.baseline, "seed": trial.seed, "stratum": self._stratum(trial)}
+        self._tracking.trial_started(trial.number, trial.params, tags)
+
+    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
+        """Record the epoch's metrics."""
+        self._tracking.epoch(trial.number, metrics)
+
+    def trial_ended(self, trial: TrialRecord) -> None:
+        """Close the trial's run with its cause."""
+        self._tracking.trial_ended(trial.number, trial.state, trial.cause)
+
+    def run_ids(self) -> dict[int, str]:
+        """Return the runs written so far, by trial number."""
+        return self._tracking.run_ids()
+
+    def close(self, result: StudyResult) -> TrackingReport:
+        """Close the study's run with its result, and wait until all is written or a minute has passed."""
+        metric = self._spec.objective.metric
+        summary: dict[str, float | int | str] = {"seconds": result.seconds, "epochs_trained": result.epochs_trained}
+        summary |= {f"trials_{state}": count for state, count in result.counts().items()}
+        for name, trial in (("best", result.best), ("baseline", result.baseline)):
+            if trial is not None and trial.curve:
+                summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
+        self._tracking.study_ended(result.state, summary)
+        return self._tracking.close(_FLUSH_SECONDS)
+
+    def _stratum(self, trial: TrialRecord) -> str:
+        return stratum(trial.config, self._spec.scheduler.strata)

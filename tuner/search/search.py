@@ -1,0 +1,282 @@
+"""The search itself, without Ray: who runs next, who stops, what is written down.
+
+Ray Tune (or a simulator) drives it: `ask` for the next trial, `report` each epoch, `fail` what broke. Every event is in
+Optuna's storage before anybody acts on it, and everything here is rebuilt from there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from tuner import space, trial
+from tuner.home import study_directory
+from tuner.results import EpochMetrics, TrialRecord, TrialState
+from tuner.search.asha import Asha
+from tuner.search.observer import Observer
+from tuner.search.samplers import sampler
+from tuner.search.storage import epoch_key, record
+from tuner.search.strata import stratum
+from tuner.spec import StudySpec
+
+_FINAL = {
+    OptunaState.COMPLETE: TrialState.COMPLETE,
+    OptunaState.PRUNED: TrialState.PRUNED,
+    OptunaState.FAIL: TrialState.FAILED,
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker needs to train one trial: its resolved configuration, its seed, where its checkpoint lies."""
+
+    number: int
+    config: Mapping[str, Any]
+    seed: int
+    split_seed: int
+    checkpoint: Path
+
+
+@dataclass
+class _Live:
+    """A trial that runs: Optuna's handle, what is known of it, and the stratum that it is compared in."""
+
+    handle: optuna.Trial
+    record: TrialRecord
+    stratum: str
+
+
+class Search:
+    """One study's search. `slots` is how many trials may run at a time."""
+
+    def __init__(self, spec: StudySpec, study: optuna.Study, slots: int, observers: Sequence[Observer] = ()) -> None:
+        self.spec = spec
+        self.study = study
+        self.slots = slots
+        self.observers = tuple(observers)
+        self.out_of_budget = False
+        self._metric = spec.objective.metric
+        self._maximise = spec.objective.mode == "max"
+        self._asha = self._make_asha()
+        self._live: dict[int, _Live] = {}
+        self._unfinished: deque[int] = deque()
+        self._configs: Counter[str] = Counter()
+        self._deadline = time.monotonic() + spec.limits.hours * 3600 if spec.limits.hours else None
+        self._replay()
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether nothing runs and nothing more will be started."""
+        return not self._live and not self._may_start()
+
+    @property
+    def trials_wanted(self) -> int:
+        """Return how many trials the study has in all when it is done."""
+        if self.spec.search.sampler == "grid":
+            return len(self.study.get_trials(deepcopy=False))
+        return self.spec.search.trials
+
+    def ask(self) -> Assignment | None:
+        """Return the next trial to run, unfinished ones first, or None while there is none to start."""
+        if len(self._live) >= self.slots or not self._may_start():
+            return None
+        handle = self._resumed(self._unfinished.popleft()) if self._unfinished else self._draw()
+        live = self._enter(handle)
+        self._tell(lambda observer: observer.trial_started(live.record))
+        return Assignment(
+            live.record.number,
+            live.record.config,
+            live.record.seed,
+            self.spec.seed,
+            self.checkpoint_path(live.record.number),
+        )
+
+    def report(self, number: int, metrics: EpochMetrics) -> bool:
+        """Record an epoch of a trial and return whether the trial must stop now.
+
+        NaN and infinity end the trial as diverged; the last epoch completes it; a rung may prune it.
+        """
+        live = self._live.get(number)
+        if live is None:
+            return True
+        if not metrics.is_finite():
+            self._end(live, OptunaState.FAIL, f"diverged at epoch {metrics.epoch}: {_not_finite(metrics)}")
+            return True
+        self._record(live, metrics)
+        return self._decide(live, metrics)
+
+    def fail(self, number: int, cause: str) -> None:
+        """End a trial that broke."""
+        live = self._live.get(number)
+        if live is not None:
+            self._end(live, OptunaState.FAIL, cause)
+
+    def interrupt(self, cause: str) -> None:
+        """Leave every running trial to a later resume: it keeps its checkpoint and its place."""
+        for number in list(self._live):
+            live = self._live.pop(number)
+            self._unfinished.append(number)
+            self._tell(lambda observer, live=live: observer.trial_ended(replace(live.record, cause=cause)))
+
+    def checkpoint_path(self, number: int) -> Path:
+        """Return where a trial's last checkpoint lies."""
+        return study_directory(self.spec.name) / "checkpoints" / f"{number}.pt"
+
+    def too_many_failures(self) -> bool:
+        """Tell whether the study's first trials all failed, so that going on would waste the rest."""
+        ended = [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished()]
+        return len(ended) >= self.spec.limits.failures and all(t.state is OptunaState.FAIL for t in ended)
+
+    def _may_start(self) -> bool:
+        if self._over_deadline() or self.too_many_failures():
+            return False
+        trials = self.study.get_trials(deepcopy=False)
+        started = sum(trial.state is not OptunaState.WAITING for trial in trials)
+        waiting = len(trials) - started
+        if self.spec.search.sampler == "grid":
+            return bool(self._unfinished or waiting)
+        return bool(self._unfinished) or started < self.spec.search.trials
+
+    def _draw(self) -> optuna.Trial:
+        """Take the first enqueued trial or ask the sampler, and write down the configuration and seed."""
+        trials = self.study.get_trials(deepcopy=False)
+        number = next((t.number for t in trials if t.state is OptunaState.WAITING), len(trials))
+        self.study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number)
+        handle = self.study.ask()
+        template = self.spec.trial
+        block = handle.user_attrs.get("mixing")
+        if block is not None:
+            template = replace(template, entries={**template.entries, "mixing": space.parse(json.loads(block))})
+        config = trial.resolve(space.suggest(handle, template))
+        text = json.dumps(config, sort_keys=True)
+        handle.set_user_attr("config", text)
+        handle.set_user_attr("seed", self.spec.seed + self._configs[text])
+        return handle
+
+    def _resumed(self, number: int) -> optuna.Trial:
+        frozen = self.study.get_trials(deepcopy=False)[number]
+        return optuna.Trial(self.study, frozen._trial_id)
+
+    def _enter(self, handle: optuna.Trial) -> _Live:
+        live = _Live(handle, self._frozen(handle.number), "")
+        live.stratum = stratum(live.record.config, self.spec.scheduler.strata)
+        self._configs[json.dumps(live.record.config, sort_keys=True)] += 1
+        self._live[handle.number] = live
+        return live
+
+    def _record(self, live: _Live, metrics: EpochMetrics) -> None:
+        """Write the epoch down; one that was reported before (a resumed trial) is left as it was."""
+        if metrics.epoch <= live.record.epochs:
+            return
+        values = metrics.as_dict()
+        live.handle.set_user_attr(epoch_key(metrics.epoch), values)
+        live.handle.report(values[self._metric], metrics.epoch)
+        live.record = replace(live.record, curve=(*live.record.curve, values[self._metric]), metrics=values)
+        self._tell(lambda observer: observer.epoch_reported(live.record, metrics))
+
+    def _decide(self, live: _Live, metrics: EpochMetrics) -> bool:
+        value = metrics.as_dict()[self._metric]
+        epochs = self.spec.epochs
+        if metrics.epoch >= epochs:
+            self._end(live, OptunaState.COMPLETE, f"trained all {epochs} epochs", value)
+            return True
+        if self._over_deadline():
+            self.interrupt(f"interrupted: the study's {self.spec.limits.hours:g} hours are used up")
+            return True
+        if self._asha is None:
+            return False
+        decision = self._asha.record(live.stratum, live.record.number, metrics.epoch, value)
+        if not decision.stop or decision.threshold is None or live.record.baseline:
+            return False
+        self._end(live, OptunaState.PRUNED, self._fell_short(metrics.epoch, value, decision.threshold))
+        return True
+
+    def _fell_short(self, epoch: int, value: float, threshold: float) -> str:
+        word = "below" if self._maximise else "above"
+        if self._metric == "val_accuracy":
+            return f"stopped at epoch {epoch}: {value * 100:.1f} {word} {threshold * 100:.1f}"
+        return f"stopped at epoch {epoch}: {value:.4f} {word} {threshold:.4f}"
+
+    def _end(self, live: _Live, state: OptunaState, cause: str, value: float | None = None) -> None:
+        live.handle.set_user_attr("cause", cause)
+        self.study.tell(live.handle, value, state=state)
+        del self._live[live.record.number]
+        self.checkpoint_path(live.record.number).unlink(missing_ok=True)
+        ended = replace(live.record, state=_FINAL[state], cause=cause)
+        self._tell(lambda observer: observer.trial_ended(ended))
+
+    def _replay(self) -> None:
+        """Rebuild rungs, seeds and the unfinished trials from the storage."""
+        for frozen in self.study.get_trials(deepcopy=False):
+            if "config" not in frozen.user_attrs:
+                self._forget(frozen)
+                continue
+            config = json.loads(frozen.user_attrs["config"])
+            own = stratum(config, self.spec.scheduler.strata)
+            for epoch in sorted(frozen.intermediate_values if self._asha else ()):
+                self._asha.record(own, frozen.number, epoch, frozen.intermediate_values[epoch])  # type: ignore[union-attr]
+            if frozen.state is OptunaState.RUNNING:
+                self._unfinished.append(frozen.number)
+            else:
+                self._configs[frozen.user_attrs["config"]] += 1
+
+    def _forget(self, frozen: FrozenTrial) -> None:
+        """End a trial that was asked for but not yet written down when the driver died: nothing ran."""
+        if frozen.state is OptunaState.RUNNING:
+            self.study.tell(frozen.number, state=OptunaState.FAIL)
+
+    def _make_asha(self) -> Asha | None:
+        scheduler = self.spec.scheduler
+        if scheduler.name == "fifo":
+            return None
+        return Asha(self.spec.epochs, scheduler.grace_epochs, scheduler.reduction, self._maximise)
+
+    def _over_deadline(self) -> bool:
+        self.out_of_budget = self._deadline is not None and time.monotonic() >= self._deadline
+        return self.out_of_budget
+
+    def _frozen(self, number: int) -> TrialRecord:
+        return record(self.study.get_trials(deepcopy=False)[number], {})
+
+    def _tell(self, event: Any) -> None:
+        for observer in self.observers:
+            event(observer)
+
+
+def enqueue(spec: StudySpec, study: optuna.Study, blocks: Sequence[Mapping[str, Any]]) -> None:
+    """Put the baselines, and for grid search every point, at the head of the study's queue.
+
+    A baseline that the space could draw is enqueued as its parameters, so that the sampler learns from it.
+
+    Raises:
+        ValueError: a grid over a continuous range, or of more points than `search.trials`.
+    """
+    for block in blocks:
+        attributes: dict[str, Any] = {"baseline": True}
+        try:
+            parameters = space.parameters_of(spec.trial, {"mixing": block})
+        except ValueError:
+            parameters = {}
+            attributes["mixing"] = json.dumps(block)
+        study.enqueue_trial(parameters, user_attrs=attributes)
+    if spec.search.sampler == "grid":
+        points = space.grid(spec.trial)
+        if len(points) > spec.search.trials:
+            raise ValueError(f"the grid has {len(points)} points, more than search.trials: {spec.search.trials}")
+        for point in points:
+            study.enqueue_trial(point, skip_if_exists=True)
+
+
+def _not_finite(metrics: EpochMetrics) -> str:
+    wrong = [name for name, value in metrics.as_dict().items() if not math.isfinite(value)]
+    return ", ".join(wrong) + " not finite"

@@ -1,0 +1,98 @@
+"""A connection to Ray: the cluster named by RAY_ADDRESS, or one started here for as long as it is needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tuner.errors import ServiceError, UsageError
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node of the cluster has for trials."""
+
+    cpus: float
+    gpus: float
+
+
+@contextmanager
+def connected() -> Iterator[list[Node]]:
+    """Join RAY_ADDRESS or start Ray in this process tree; yield the nodes, and leave Ray as it was.
+
+    A Ray started here listens with a random token that only this process tree knows.
+
+    Raises:
+        ServiceError: the cluster cannot be reached, or Ray cannot start.
+    """
+    _prepare_environment()
+    import ray  # seconds to import, and nothing but a study needs it
+
+    # What ends a trial is told to the study in words; Ray's own lines would break the display.
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ray.init(
+                address=address,
+                logging_level=logging.CRITICAL,
+                log_to_driver=False,
+                configure_logging=True,
+                **({} if address else {"include_dashboard": False}),
+            )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = f"join the Ray cluster at {address}" if address else "start Ray here"
+        raise ServiceError(f"could not {where}: {error}; `tuner doctor` says what is missing") from error
+    try:
+        yield [
+            Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
+            for node in ray.nodes()
+            if node["Alive"]
+        ]
+    finally:
+        ray.shutdown()
+
+
+def slots(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) -> int:
+    """Return how many trials may run at a time.
+
+    Raises:
+        UsageError: no node can ever hold one trial; the message names the largest that fits.
+    """
+    fits = [_fits(node, cpus, gpus) for node in nodes]
+    if sum(fits) == 0:
+        largest_cpus = max((node.cpus for node in nodes), default=0)
+        largest_gpus = max((node.gpus for node in nodes), default=0)
+        raise UsageError(
+            f"no node has {cpus:g} CPUs and {gpus:g} GPUs for one trial; the largest that fits is resources.cpus: "
+            f"{largest_cpus:g}, resources.gpus: {largest_gpus:g}"
+        )
+    return sum(fits) if concurrent == "auto" else min(sum(fits), int(concurrent))
+
+
+def _fits(node: Node, cpus: float, gpus: float) -> int:
+    by_cpu = int(node.cpus // cpus) if cpus else 10**6
+    if not gpus:
+        return by_cpu
+    by_gpu = int(node.gpus // gpus) if gpus >= 1 else int(node.gpus) * int(1 / gpus + 1e-9)
+    return min(by_cpu, by_gpu)
+
+
+def _prepare_environment() -> None:
+    """Set what Ray reads when it starts, leaving what the user has set."""
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # its reporter prints tables on standard output, whatever `verbose` says
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
+    os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if not os.environ.get("RAY_ADDRESS") and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

@@ -1,0 +1,34 @@
+"""The search space: a trial's own configuration with some leaves replaced by domains, drawn by Optuna.
+
+`parse` reads the template, `suggest` draws a plain configuration with an Optuna trial, `parameters_of` is its
+inverse, `corners` are the configurations that together show every branch and every end of every range.
+"""
+
+from tuner.space.corners import Corner, corners
+from tuner.space.draw import Trial, suggest
+from tuner.space.grid import grid
+from tuner.space.inverse import parameters_of
+from tuner.space.nodes import AnyOf, Choice, Constant, Domain, Items, Node, Range, Section, domains, is_searchable
+from tuner.space.parse import parse, read, warnings
+
+__all__ = [
+    "AnyOf",
+    "Choice",
+    "Constant",
+    "Corner",
+    "Domain",
+    "Items",
+    "Node",
+    "Range",
+    "Section",
+    "Trial",
+    "corners",
+    "domains",
+    "grid",
+    "is_searchable",
+    "parameters_of",
+    "parse",
+    "read",
+    "suggest",
+    "warnings",
+]

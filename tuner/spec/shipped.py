@@ -1,0 +1,41 @@
+"""The study files that come with the package, found by bare name."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from tuner.catalog import nearest
+from tuner.errors import StudyFileError
+
+
+def shipped_studies() -> dict[str, Path]:
+    """Return the shipped study files by name: from the wheel, or beside the package in a source checkout."""
+    package = Path(str(files("tuner")))
+    packaged, beside = package / "search_spaces", package.parent / "search_spaces"
+    folder = packaged if packaged.is_dir() else beside
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def find_study(path_or_name: str | Path) -> Path:
+    """Return the study file at a path, or the shipped one of that name.
+
+    Raises:
+        StudyFileError: neither exists; the message lists the shipped names.
+    """
+    file, text = Path(path_or_name), str(path_or_name)
+    shipped = shipped_studies()
+    if text and "\0" not in text and _exists(file):
+        return file
+    if text in shipped:
+        return shipped[text]
+    known = ", ".join(shipped) or "none"
+    hint = nearest(file.stem, list(shipped))
+    raise StudyFileError(f"no study file at {text!r}; give a path, or the name of a shipped study: {known}{hint}")
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # a name that no file system takes
+        return False

@@ -1,0 +1,238 @@
+"""What a study file may say beside its trial: every key, its limits, its default and the reason for it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
+
+from annotated_types import BaseMetadata, Ge, Gt, Le
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+
+from tuner.catalog import nearest
+from tuner.errors import Path, Problem
+from tuner.results import OBJECTIVES
+from tuner.values import describe, shown
+
+_LARGEST_WASTE = 0.05
+_MOST_TRIALS_A_GPU = 100
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Objective(_Part):
+    """What the study optimises."""
+
+    # What people compare methods by; it also hides least when label mixing makes the loss hard to compare.
+    metric: str = "val_accuracy"
+    # Each metric is better in one direction only, so the direction need not be said.
+    mode: Literal["max", "min"] = Field(default_factory=lambda data: OBJECTIVES.get(data.get("metric", ""), "max"))  # type: ignore[arg-type]
+
+    @field_validator("metric")
+    @classmethod
+    def _is_reported(cls, metric: str) -> str:
+        if metric not in OBJECTIVES:
+            hint = nearest(metric, list(OBJECTIVES))
+            raise ValueError(f"no trial reports {metric!r}; reported each epoch: {', '.join(OBJECTIVES)}{hint}")
+        return metric
+
+    @field_validator("mode")
+    @classmethod
+    def _fits_metric(cls, mode: str, info: Any) -> str:  # ValidationInfo, which beartype cannot check
+        metric = info.data.get("metric")
+        if metric is not None and mode != OBJECTIVES[metric]:
+            raise ValueError(f"{metric} is better when it is {_EXTREME[OBJECTIVES[metric]]}; leave mode out")
+        return mode
+
+
+_EXTREME = {"max": "larger, mode max", "min": "smaller, mode min"}
+
+
+class Search(_Part):
+    """Which trials are drawn."""
+
+    # TPE handles conditional spaces and uses what pruned trials showed; the others are there to compare with.
+    sampler: Literal["tpe", "random", "qmc", "grid"] = "tpe"
+    # TPE's ten random trials, and some fifty that learn from them.
+    trials: Annotated[int, Ge(1)] = 64
+    # No mixing always runs and is what every policy must beat; published settings cost trials, so are asked for.
+    baselines: Literal["literature", "none"] | list[dict[str, Any]] = Field(
+        default="none", description="literature, none or a list of mixing blocks"
+    )
+
+    @field_validator("baselines", mode="before")
+    @classmethod
+    def _name_blocks(cls, baselines: Any) -> Any:
+        if not isinstance(baselines, list):
+            return baselines
+        return [{"name": block} if isinstance(block, str) else block for block in baselines]
+
+
+class Scheduler(_Part):
+    """Which trials are stopped early."""
+
+    # Stops hopeless trials: 27 trials of 27 epochs in random order cost 275 epochs instead of 729.
+    name: Literal["asha", "fifo"] = "asha"
+    # Mixing slows the first epochs: before the third they rank it too low (DESIGN.md, section 7).
+    grace_epochs: Annotated[int, Ge(1)] = 3
+    # A rung keeps one third. Small budgets have few rungs, and 4 would leave fewer (Li et al., ASHA, take 3 or 4).
+    reduction: Annotated[int, Ge(2)] = 3
+    # Strong mixing learns more slowly, so a rung compares trials of like strength.
+    strata: Literal["strength", "method", "none"] = "strength"
+
+
+class Confirm(_Part):
+    """How the best trials are trained again, from fresh seeds."""
+
+    # Enough that the true best is most often among them, few enough to pay for.
+    finalists: Annotated[int, Ge(1)] = 3
+    # A paired interval needs two; five make it narrow enough to show effects of the size of a seed's noise.
+    seeds: Annotated[int, Ge(1)] = 5
+
+
+class Resources(_Part):
+    """What one trial takes, and how many run at a time."""
+
+    # One thread a trial: several small trials side by side beat one with several threads.
+    cpus: Annotated[int, Ge(1)] = 1
+    # A laptop has none; GPUs are asked for by name.
+    gpus: Annotated[float, Ge(0)] = Field(
+        default=0.0, description="a number of GPUs: 0, a share such as 0.5, or 1, 2 ..."
+    )
+    # As many as fit.
+    concurrent: Literal["auto"] | Annotated[int, Ge(1)] = "auto"
+
+    @field_validator("gpus")
+    @classmethod
+    def _packs(cls, gpus: float) -> float:
+        if gpus >= 1 or gpus == 0:
+            low, high = float(math.floor(gpus)), float(math.ceil(gpus))
+            fits = low == high
+        else:
+            trials = math.floor(1 / max(gpus, 1e-6) + 1e-9)
+            low, high = _share(trials + 1), _share(trials)
+            fits = trials <= _MOST_TRIALS_A_GPU and 1 - trials * gpus <= _LARGEST_WASTE + 1e-9
+        if not fits:
+            nearest_fitting = " and ".join(dict.fromkeys((f"{low:g}", f"{high:g}")))
+            raise ValueError(f"trials of {gpus:g} GPUs do not fill whole GPUs; nearest that do: {nearest_fitting}")
+        return gpus
+
+
+class Limits(_Part):
+    """When the study ends, whatever is left to do."""
+
+    # The number of trials is the usual budget.
+    hours: Annotated[float, Gt(0)] | None = None
+    # Failures have causes that the next trial shares: five in all are no accident.
+    failures: Annotated[int, Ge(1)] = 5
+
+
+class Study(_Part):
+    """A whole study file; `trial` is checked elsewhere, against the catalogue."""
+
+    name: str
+    trial: dict[str, Any] = Field(description="one trial: dataset, model, training, loss, mixing")
+    # Any fixed number makes a study repeatable; 2^31 - 1 is the largest that every library takes.
+    seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
+    objective: Objective = Objective()
+    search: Search = Search()
+    scheduler: Scheduler = Scheduler()
+    confirm: Confirm = Confirm()
+    resources: Resources = Resources()
+    limits: Limits = Limits()
+
+    @field_validator("name")
+    @classmethod
+    def _is_safe(cls, name: str) -> str:
+        # It names folders, an MLflow experiment, an Optuna study and Ray jobs.
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
+            wanted = "1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends"
+            raise ValueError(f"wanted {wanted}, read the text {name!r}")
+        return name
+
+
+def read_parts(raw: Mapping[str, Any]) -> tuple[Study, list[Problem]]:
+    """Return the study's parts and every mistake in them; a default stands in for what is mistaken.
+
+    Where there are mistakes, the parts serve to look for more.
+    """
+    try:
+        return Study.model_validate(raw), []
+    except ValidationError as error:
+        problems = [
+            _problem(item["type"], item["loc"], raw, item.get("ctx", {}))
+            for item in error.errors(include_url=False)
+            if item["type"] != "default_factory_not_called"
+        ]
+    sound = {"name": "unnamed", "trial": {}, **raw}
+    for path, _ in problems:
+        sound = _without(sound, path) if path else sound
+    return Study.model_validate({"name": "unnamed", "trial": {}, **sound}), list(dict.fromkeys(problems))
+
+
+def _without(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    key, rest = str(path[0]), path[1:]
+    if rest and isinstance(values.get(key), dict):
+        return {**values, key: _without(values[key], rest)}
+    return {name: value for name, value in values.items() if name != key}
+
+
+def _problem(kind: str, location: Path, raw: Mapping[str, Any], context: Mapping[str, Any]) -> Problem:
+    path, model, field = _located(location)
+    if kind == "extra_forbidden" and field is None:
+        known = list(model.model_fields) + (["extends"] if model is Study else [])
+        key = str(path[-1])
+        return Problem(path, f"unknown key {key!r}; allowed: {', '.join(known)}{nearest(key, known)}")
+    if kind == "missing":
+        wanted = "a name, for example fashion-mnist" if path == ("name",) else _wanted(field)
+        return Problem(path[:-1], f"the study needs {path[-1]}: {wanted}")
+    if kind == "value_error":
+        return Problem(path, str(context["error"]))
+    value: Any = raw
+    for step in path:
+        value = value[step]
+    return Problem(path, f"wanted {_wanted(field)}, read {shown(value)}{_hint(field, value)}")
+
+
+def _located(location: Path) -> tuple[Path, type[BaseModel], FieldInfo | None]:
+    """Return the path of the innermost key of a part, the part, and the key's field, if it has one.
+
+    pydantic goes on into unions and lists, with steps that no study file has.
+    """
+    path: Path = ()
+    model: type[BaseModel] = Study
+    for step in location:
+        path = (*path, step)
+        field = model.model_fields.get(str(step))
+        if field is None or not _is_part(field) or len(path) == len(location):
+            return path, model, field
+        model = field.annotation  # type: ignore[assignment]
+    return path, model, None
+
+
+def _is_part(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def _wanted(field: FieldInfo | None) -> str:
+    if field is None or _is_part(field):
+        return "keys and values"
+    if field.description:
+        return field.description
+    limits = [limit for limit in field.metadata if isinstance(limit, BaseMetadata)]
+    return describe(Annotated[(field.annotation, *limits)] if limits else field.annotation)
+
+
+def _hint(field: FieldInfo | None, value: Any) -> str:
+    if field is None or not isinstance(value, str):
+        return ""
+    return nearest(value, [word for word in get_args(field.annotation) if isinstance(word, str)])
+
+
+def _share(trials: int) -> float:
+    """Return the share of a GPU that `trials` of them fill, rounded down to what Ray's bookkeeping can add up."""
+    return math.floor(1000 / min(trials, _MOST_TRIALS_A_GPU)) / 1000

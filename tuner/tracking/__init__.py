@@ -1,0 +1,27 @@
+"""The only door to MLflow: what a study does is recorded there, and read back by trial number.
+
+    tracking = Tracking(destination())
+    tracking.study_started("digits", study_file=text)
+    ...
+    report = tracking.close(timeout_seconds=30)
+
+Importing MLflow takes seconds (3.17 loads pandas, scikit-learn and FastAPI), so it is imported at first use only.
+"""
+
+from tuner.tracking.destination import Destination, destination, without_credentials
+from tuner.tracking.operations import RunIds
+from tuner.tracking.probe import probe_mlflow
+from tuner.tracking.reading import child_runs, ids
+from tuner.tracking.recorder import Tracking, TrackingReport
+
+__all__ = [
+    "Destination",
+    "RunIds",
+    "Tracking",
+    "TrackingReport",
+    "child_runs",
+    "destination",
+    "ids",
+    "probe_mlflow",
+    "without_credentials",
+]

@@ -1,0 +1,61 @@
+"""Where the record of the studies lies: a server that MLFLOW_TRACKING_URI names, or a store under TUNER_HOME."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuner.errors import UsageError
+from tuner.home import home
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """An MLflow store: its address, and the folder that artifacts go to where no server takes them."""
+
+    uri: str
+    artifacts: Path | None = None
+
+    @property
+    def shown(self) -> str:
+        """Return the address without its credentials, for people to read."""
+        return without_credentials(self.uri)
+
+    @property
+    def database(self) -> Path | None:
+        """Return the SQLite file, or nothing where the store is something else."""
+        path = self.uri.removeprefix("sqlite:///")
+        return Path(path) if path != self.uri else None
+
+    @property
+    def is_server(self) -> bool:
+        """Tell whether a tracking server answers at the address, rather than a database."""
+        return self.uri.startswith(("http://", "https://"))
+
+    def artifact_location(self, study: str) -> str | None:
+        """Return the folder of one study's artifacts as a URI; none where the server decides."""
+        return (self.artifacts / study).as_uri() if self.artifacts else None
+
+
+def destination() -> Destination:
+    """Return the store that the environment names.
+
+    Raises:
+        UsageError: TUNER_HOME has a `?` or `#` in it, which a database address cannot hold.
+    """
+    given = os.environ.get(URI_VARIABLE)
+    if given and given.startswith(("http://", "https://")):
+        return Destination(given.rstrip("/"))
+    folder = home()
+    if re.search(r"[?#]", str(folder)):
+        raise UsageError(f"TUNER_HOME may not contain '?' or '#', got {folder}; choose another folder")
+    return Destination(given or f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
+
+
+def without_credentials(text: str) -> str:
+    """Return `text` with the user and password of every address in it masked."""
+    return re.sub(r"(?<=://)[^/\s]*@", "***@", text)

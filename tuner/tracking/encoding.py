@@ -1,0 +1,59 @@
+"""How values are written in MLflow, within its limits."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+KEY_LENGTH = 250
+PARAM_LENGTH = 6000
+TAG_LENGTH = 8000
+"""The longest key, parameter and tag. Source: mlflow/utils/validation.py, 3.17."""
+
+
+def param_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as MLflow's text."""
+    return {key[:KEY_LENGTH]: _cut(text(value), PARAM_LENGTH) for key, value in values.items()}
+
+
+def tag_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return tags as MLflow's text."""
+    return {key[:KEY_LENGTH]: _cut(text(value), TAG_LENGTH) for key, value in values.items()}
+
+
+def text(value: Any) -> str:
+    """Return a value as a study file would have it; numbers without exponent.
+
+    MLflow compares parameters as text, and `0.00005` sorts before `0.001` where `5e-05` does not.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and math.isfinite(value) and (value == 0 or 1e-12 < abs(value) < 1e12):
+        return format(Decimal(repr(value)), "f")
+    return json.dumps(value, default=str)
+
+
+def finite_or_nan(value: float | int) -> float:
+    """Return NaN for an infinity, which MLflow would store as 1.8e308: a number that nobody measured."""
+    return float(value) if math.isfinite(value) else math.nan
+
+
+def not_finite(metrics: Mapping[str, float | int]) -> str:
+    """Name the metrics that are no finite number, each with what it was; empty where all are."""
+    return ", ".join(f"{name} {value}" for name, value in metrics.items() if not math.isfinite(value))
+
+
+def run_name(number: int, params: Mapping[str, Any]) -> str:
+    """Return a trial's name in lists, for example `trial 7 mixup beta 0.31`."""
+    words = [f"trial {number}", params.get("mixing.name"), params.get("mixing.ratio.name")]
+    alpha = params.get("mixing.ratio.alpha")
+    if isinstance(alpha, int | float):
+        words.append(f"{alpha:.2g}")
+    return " ".join(str(word) for word in words if word)
+
+
+def _cut(value: str, length: int) -> str:
+    return value if len(value) <= length else value[: length - 1] + "…"

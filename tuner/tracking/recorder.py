@@ -1,0 +1,164 @@
+"""Records a study in MLflow from a thread of its own, so that nothing MLflow does or fails to do reaches a trial.
+
+The study's side only puts records into a queue. The thread writes them in order; what fails is tried again
+with growing pauses, while the rest waits. The queue is bounded: beyond it, and after the last attempt, records
+are counted as unwritten and the study goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from queue import SimpleQueue
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from tuner.results import EpochMetrics, StudyState, TrialState
+from tuner.tracking.connection import TrackingFailure, open_store
+from tuner.tracking.destination import Destination
+from tuner.tracking.operations import EpochEnded, Operation, RunIds, StudyEnded, StudyStarted, TrialEnded, TrialStarted
+
+if TYPE_CHECKING:
+    from tuner.tracking.store import Store
+
+CAPACITY = 50_000
+"""Records that may wait: about 40 MB, and more than 1,000 trials of 40 epochs."""
+
+ATTEMPTS = 10
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+"""Pauses of 0.5, 1, 2 ... 30 seconds: an outage of two minutes loses nothing."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class TrackingReport:
+    """How much of a study MLflow has, why it has not the rest, and where."""
+
+    written: int
+    unwritten: int
+    error: str | None
+    experiment_id: str | None = None
+    run_id: str | None = None
+
+
+class Tracking:
+    """Takes what happens in a study and writes it to MLflow, in the background and in order.
+
+    No method but `close` waits, and none raises. To be called from one thread.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._study = ""
+        self._queue: SimpleQueue[Operation | None] = SimpleQueue()
+        self._store: Store | None = None
+        self._runs: dict[int | None, RunIds] = {}
+        self._submitted = 0
+        self._written = 0
+        self._error: str | None = None
+        self._closing = threading.Event()
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._write_all, name="tuner-tracking", daemon=True)
+        self._thread.start()
+
+    def study_started(
+        self,
+        study: str,
+        *,
+        description: str = "",
+        params: Mapping[str, Any] = _NOTHING,
+        tags: Mapping[str, Any] = _NOTHING,
+        study_file: str = "",
+    ) -> None:
+        """Open the study's run, or go on with it; `study_file` is the file's text. The first call of all."""
+        self._study = study
+        self._submit(StudyStarted(study, _now_ms(), description, dict(params), dict(tags), study_file))
+
+    def trial_started(self, number: int, params: Mapping[str, Any], tags: Mapping[str, Any] = _NOTHING) -> None:
+        """Open a trial's run under the study's, or go on with it; `params` is resolved and flat."""
+        self._submit(TrialStarted(self._study, number, _now_ms(), dict(params), dict(tags)))
+
+    def epoch(self, number: int, metrics: EpochMetrics) -> None:
+        """Record one epoch of a trial; an epoch that its run has already is not recorded again."""
+        self._submit(EpochEnded(self._study, number, _now_ms(), metrics))
+
+    def trial_ended(self, number: int, state: TrialState, cause: str) -> None:
+        """Close a trial's run, with the cause in plain words; `running` means that it was interrupted."""
+        self._submit(TrialEnded(self._study, number, _now_ms(), state, cause))
+
+    def study_ended(self, state: StudyState, summary: Mapping[str, float | int | str] = _NOTHING) -> None:
+        """Close the study's run; numbers of the summary become metrics, words become tags."""
+        self._submit(StudyEnded(self._study, _now_ms(), state, dict(summary)))
+
+    def run_ids(self) -> dict[int, str]:
+        """Return the runs written so far, by trial number."""
+        return {number: run.run_id for number, run in list(self._runs.items()) if number is not None}
+
+    def close(self, timeout_seconds: int | float) -> TrackingReport:
+        """Wait until all is written, at most `timeout_seconds`, and say how it went."""
+        self._closing.set()
+        self._queue.put(None)
+        self._thread.join(timeout_seconds)
+        late = self._thread.is_alive()
+        self._abandoned.set()
+        unwritten = self._submitted - self._written
+        study = self._runs.get(None)
+        return TrackingReport(
+            written=self._written,
+            unwritten=unwritten,
+            error=(self._error or self._silence(late, timeout_seconds)) if unwritten else None,
+            experiment_id=study.experiment_id if study else None,
+            run_id=study.run_id if study else None,
+        )
+
+    def _submit(self, operation: Operation) -> None:
+        self._submitted += 1
+        if self._closing.is_set():
+            self._error = "the study reported to MLflow after the tracking was closed"
+        elif self._queue.qsize() >= CAPACITY:
+            self._error = f"more than {CAPACITY} records waited for MLflow at {self._destination.shown}"
+        else:
+            self._queue.put(operation)
+
+    def _write_all(self) -> None:
+        while (operation := self._queue.get()) is not None and not self._abandoned.is_set():
+            self._write(operation)
+
+    def _write(self, operation: Operation) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                self._runs[getattr(operation, "number", None)] = self._apply(operation)
+            except TrackingFailure as failure:
+                self._error = str(failure)
+                # Whether the write arrived is not known, so nothing that was remembered holds.
+                self._store = None
+                if failure.is_final or self._abandoned.is_set():
+                    return
+                self._pause(attempt)
+            else:
+                self._written += 1
+                return
+
+    def _apply(self, operation: Operation) -> RunIds:
+        if self._store is None:
+            self._store = open_store(self._destination)
+        return self._store.apply(operation)
+
+    def _pause(self, attempt: int) -> None:
+        if self._closing.is_set():
+            self._abandoned.wait(FIRST_PAUSE_SECONDS)
+        else:
+            self._closing.wait(min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
+
+    def _silence(self, late: bool, timeout_seconds: int | float) -> str:
+        if late:
+            return f"MLflow at {self._destination.shown} did not take everything within {timeout_seconds:g} seconds"
+        return "the thread that writes to MLflow broke off; its traceback says why"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

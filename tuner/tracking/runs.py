@@ -1,0 +1,100 @@
+"""Which MLflow run belongs to which trial: runs are found again by their tags before one is made.
+
+Imported by `connection.open_store` alone: MLflow reads some of its settings when it is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlflow import MlflowClient
+from mlflow.entities import Run, ViewType
+
+from tuner.tracking.destination import Destination
+from tuner.tracking.operations import RunIds
+
+STUDY_TAG = "tuner.study"
+TRIAL_TAG = "tuner.trial"
+KIND_TAG = "tuner.kind"
+
+# Without it MLflow's page asks every visitor what kind of experiment this is.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+
+_PAGE = 1000
+
+
+class Runs:
+    """The experiment of a study, the study's run in it, and the trials' runs under that."""
+
+    def __init__(self, client: MlflowClient, destination: Destination) -> None:
+        self._client = client
+        self._destination = destination
+        self._experiments: dict[str, str] = {}
+        self._ids: dict[tuple[str, int | None], str] = {}
+        self.created: set[str] = set()
+
+    def study(self, study: str, at_ms: int) -> str:
+        """Return the run of a study; one is made where there is none."""
+        key = (study, None)
+        if key not in self._ids:
+            self._ids[key] = self._found(study) or self._create(study, study, at_ms, {KIND_TAG: "study"})
+        return self._ids[key]
+
+    def trial(self, study: str, number: int, at_ms: int, name: str = "") -> str:
+        """Return the run of a trial; one is made under the study's run where there is none."""
+        key = (study, number)
+        if key not in self._ids:
+            tags = {KIND_TAG: "trial", TRIAL_TAG: str(number), "mlflow.parentRunId": self.study(study, at_ms)}
+            self._ids[key] = self._found(study, number) or self._create(study, name or f"trial {number}", at_ms, tags)
+        return self._ids[key]
+
+    def experiment(self, study: str) -> str:
+        """Return the experiment of a study; one is made where there is none, a deleted one is restored."""
+        if study not in self._experiments:
+            found = self._client.get_experiment_by_name(study)
+            if found is None:
+                location = self._destination.artifact_location(study)
+                self._experiments[study] = self._client.create_experiment(study, location, _EXPERIMENT_TAGS)
+            else:
+                # MLflow keeps the name of a deleted experiment, and takes no runs for it.
+                if found.lifecycle_stage == "deleted":
+                    self._client.restore_experiment(found.experiment_id)
+                self._experiments[study] = found.experiment_id
+        return self._experiments[study]
+
+    def find(self, study: str) -> RunIds | None:
+        """Return the run of a study without making one."""
+        experiment = self._client.get_experiment_by_name(study)
+        runs = self._search(experiment.experiment_id, _wanted(study, None)) if experiment else iter(())
+        return next((RunIds(run.info.experiment_id, run.info.run_id) for run in runs), None)
+
+    def children(self, study: str) -> dict[int, str]:
+        """Return the runs of a study's trials, by trial number, in one paged search."""
+        experiment = self._client.get_experiment_by_name(study)
+        wanted = f"tags.`{STUDY_TAG}` = '{study}' and tags.`{KIND_TAG}` = 'trial'"
+        runs = self._search(experiment.experiment_id, wanted) if experiment else iter(())
+        return {int(run.data.tags[TRIAL_TAG]): run.info.run_id for run in runs}
+
+    def _create(self, study: str, name: str, at_ms: int, tags: dict[str, str]) -> str:
+        tags = {STUDY_TAG: study, "mlflow.source.name": "tuner", **tags}
+        run = self._client.create_run(self.experiment(study), start_time=at_ms, tags=tags, run_name=name)
+        self.created.add(run.info.run_id)
+        return str(run.info.run_id)
+
+    def _found(self, study: str, number: int | None = None) -> str | None:
+        runs = self._search(self.experiment(study), _wanted(study, number))
+        return next((run.info.run_id for run in runs), None)
+
+    def _search(self, experiment: str, wanted: str) -> Iterator[Run]:
+        token: str | None = None
+        while True:
+            page = self._client.search_runs([experiment], wanted, ViewType.ACTIVE_ONLY, _PAGE, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+
+def _wanted(study: str, number: int | None) -> str:
+    own = f"tags.`{KIND_TAG}` = 'study'" if number is None else f"tags.`{TRIAL_TAG}` = '{number}'"
+    return f"tags.`{STUDY_TAG}` = '{study}' and {own}"

@@ -1,0 +1,179 @@
+"""Writes records to MLflow; writing one again, or resuming a study in a new process, doubles nothing.
+
+Imported by `connection.open_store` alone: MLflow reads some of its settings when it is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from tuner.results import StudyState, TrialState
+from tuner.tracking.connection import TrackingFailure
+from tuner.tracking.destination import Destination
+from tuner.tracking.encoding import finite_or_nan, not_finite, param_texts, run_name, tag_texts
+from tuner.tracking.operations import EpochEnded, Operation, RunIds, StudyEnded, StudyStarted, TrialEnded, TrialStarted
+from tuner.tracking.runs import Runs
+
+TRIAL_STATUS: Mapping[TrialState, str] = {
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAILED: "FAILED",
+    TrialState.RUNNING: "KILLED",
+}
+STUDY_STATUS: Mapping[StudyState, str] = {
+    StudyState.COMPLETED: "FINISHED",
+    StudyState.OUT_OF_BUDGET: "FINISHED",
+    StudyState.FAILED: "FAILED",
+    StudyState.INTERRUPTED: "KILLED",
+    StudyState.RUNNING: "KILLED",
+}
+"""MLflow's status of a run that was left; RUNNING there means that nobody told how it ended."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+_FINAL_CODES = {
+    "BAD_REQUEST",
+    "CUSTOMER_UNAUTHORIZED",
+    "ENDPOINT_NOT_FOUND",
+    "INVALID_PARAMETER_VALUE",
+    "NOT_IMPLEMENTED",
+    "PERMISSION_DENIED",
+    "UNAUTHENTICATED",
+}
+"""Answers that stay the same however often one asks."""
+
+
+class Store:
+    """One MLflow store, spoken to in the tuner's terms. Every method raises `TrackingFailure` and nothing else."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._epochs: dict[str, set[int]] = {}
+        with _failures_told(destination):
+            if destination.database is not None:
+                # MLflow itself would try for minutes to open a database in a folder that cannot be made.
+                destination.database.parent.mkdir(parents=True, exist_ok=True)
+            self._client = MlflowClient(tracking_uri=destination.uri)
+            self._runs = Runs(self._client, destination)
+
+    def apply(self, operation: Operation) -> RunIds:
+        """Write one record, and return where."""
+        with _failures_told(self._destination):
+            run_id = self._apply(operation)
+            return RunIds(self._runs.experiment(operation.study), run_id)
+
+    def find(self, study: str) -> RunIds | None:
+        """Return the run of a study; nothing where it has none."""
+        with _failures_told(self._destination):
+            return self._runs.find(study)
+
+    def children(self, study: str) -> dict[int, str]:
+        """Return the runs of a study's trials, by trial number."""
+        with _failures_told(self._destination):
+            return self._runs.children(study)
+
+    def answer(self) -> None:
+        """Ask for one experiment, to see whether the store can be reached and read."""
+        with _failures_told(self._destination):
+            self._client.search_experiments(max_results=1)
+
+    def _apply(self, operation: Operation) -> str:
+        match operation:
+            case StudyStarted():
+                return self._start_study(operation)
+            case TrialStarted():
+                return self._start_trial(operation)
+            case EpochEnded():
+                return self._log_epoch(operation)
+            case TrialEnded():
+                return self._end_trial(operation)
+            case StudyEnded():
+                return self._end_study(operation)
+
+    def _start_study(self, event: StudyStarted) -> str:
+        run_id = self._runs.study(event.study, event.at_ms)
+        self._client.update_run(run_id, status="RUNNING")
+        # MLflow never changes a parameter: a study resumed with another budget keeps the one it began with.
+        known = self._client.get_run(run_id).data.params
+        fresh = {key: value for key, value in event.params.items() if key not in known}
+        tags = {"state": "running", "mlflow.note.content": event.description, **event.tags}
+        self._log(run_id, params=fresh, tags=tags)
+        if event.study_file:
+            self._client.log_text(run_id, event.study_file, "study.yaml")
+        return run_id
+
+    def _start_trial(self, event: TrialStarted) -> str:
+        name = run_name(event.number, event.params)
+        run_id = self._runs.trial(event.study, event.number, event.at_ms, name)
+        self._client.update_run(run_id, status="RUNNING", name=name)
+        self._log(run_id, params=event.params, tags={"state": "running", **event.tags})
+        return run_id
+
+    def _log_epoch(self, event: EpochEnded) -> str:
+        run_id = self._runs.trial(event.study, event.number, event.at_ms)
+        values, epoch = event.metrics.as_dict(), event.metrics.epoch
+        known = self._known_epochs(run_id, next(iter(values)))
+        if epoch not in known:
+            broken = not_finite(values)
+            tags = {"not_finite": f"epoch {epoch}: {broken}"} if broken else {}
+            self._log(run_id, metrics=values, at_ms=event.at_ms, step=epoch, tags=tags)
+            known.add(epoch)
+        return run_id
+
+    def _end_trial(self, event: TrialEnded) -> str:
+        run_id = self._runs.trial(event.study, event.number, event.at_ms)
+        state = "interrupted" if event.state is TrialState.RUNNING else event.state.value
+        self._log(run_id, tags={"state": state, "cause": event.cause})
+        self._client.set_terminated(run_id, TRIAL_STATUS[event.state], event.at_ms)
+        return run_id
+
+    def _end_study(self, event: StudyEnded) -> str:
+        run_id = self._runs.study(event.study, event.at_ms)
+        words = {key: value for key, value in event.summary.items() if isinstance(value, str)}
+        numbers = {key: value for key, value in event.summary.items() if not isinstance(value, str)}
+        self._log(run_id, metrics=numbers, at_ms=event.at_ms, tags={**words, "state": event.state.value})
+        self._client.set_terminated(run_id, STUDY_STATUS[event.state], event.at_ms)
+        return run_id
+
+    def _log(
+        self,
+        run_id: str,
+        *,
+        metrics: Mapping[str, float | int] = _NOTHING,
+        params: Mapping[str, Any] = _NOTHING,
+        tags: Mapping[str, Any] = _NOTHING,
+        at_ms: int = 0,
+        step: int = 0,
+    ) -> None:
+        """Write in one batch; the client cuts it to MLflow's 100 parameters, 100 tags and 1,000 metrics a request."""
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(key, finite_or_nan(value), at_ms, step) for key, value in metrics.items()],
+            params=[Param(key, value) for key, value in param_texts(params).items()],
+            tags=[RunTag(key, value) for key, value in tag_texts(tags).items()],
+        )
+
+    def _known_epochs(self, run_id: str, metric: str) -> set[int]:
+        """Return the epochs that a run has; a batch is written whole or not at all, so one metric tells for all."""
+        if run_id not in self._epochs:
+            points = [] if run_id in self._runs.created else self._client.get_metric_history(run_id, metric)
+            self._epochs[run_id] = {point.step for point in points}
+        return self._epochs[run_id]
+
+
+@contextmanager
+def _failures_told(destination: Destination) -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        raise TrackingFailure(destination, error.message, error.error_code in _FINAL_CODES) from error
+    except (SQLAlchemyError, OSError) as error:
+        raise TrackingFailure(destination, error, is_final=False) from error

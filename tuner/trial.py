@@ -1,0 +1,200 @@
+"""One trial: a plain configuration becomes dataset, model, policy and recipe, and then epochs of training.
+
+Nothing here knows Ray, Optuna or MLflow:
+
+    from tuner import trial
+    config = trial.resolve({"dataset": "digits", "model": {"name": "small_cnn", "padding": "same"},
+                            "mixing": {"name": "mixup", "ratio": {"name": "beta", "alpha": 0.2}}})
+    last = trial.run(config, report=print, seed=0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+import torch
+from annotated_types import Ge, Le
+
+from tuner.catalog import Entry, Nested, Table, entry, resolve_section
+from tuner.catalog import resolve as resolve_entry
+from tuner.datasets import DATASETS, Split
+from tuner.errors import ConfigError, Problem
+from tuner.losses import LOSSES
+from tuner.mixing import METHODS, Policy
+from tuner.models import MODELS, ImageShape
+from tuner.results import EpochMetrics
+from tuner.training import DeviceSplit, RandomStreams, Recipe, Training, standard_scaling, unit_scaling
+from tuner.training.augment import AUGMENTATIONS
+from tuner.training.optimizer import OPTIMIZERS
+from tuner.training.schedule import SCHEDULES
+
+
+def _training(
+    *,
+    epochs: Annotated[int, Ge(1), Le(100_000)] = 30,
+    batch_size: Annotated[int, Ge(1)] = 128,
+    optimizer: Any,
+    schedule: Any,
+    augment: Any,
+    precision: Literal["fp32", "bf16"] = "fp32",
+    normalize: Literal["dataset", "unit"] = "dataset",
+) -> None:
+    """How every trial is trained."""
+
+
+TRAINING: Entry = entry(
+    _training,
+    nested={
+        "optimizer": Nested(OPTIMIZERS, {"name": "adam"}),
+        "schedule": Nested(SCHEDULES, {"name": "cosine"}),
+        "augment": Nested(AUGMENTATIONS, (), many=True),
+    },
+)
+
+SECTIONS: Mapping[str, Table] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "mixing": METHODS}
+_DEFAULTS: Mapping[str, Any] = {"loss": {"name": "cross_entropy"}, "mixing": {"name": "none"}, "training": {}}
+_KEYS = ("dataset", "model", "training", "loss", "mixing")
+
+
+def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial's configuration complete: every default filled, every number in its type.
+
+    Also builds the parts that need no data (policy, loss, optimizer's and schedule's own checks), so that what they
+    refuse is found here.
+
+    Raises:
+        ConfigError: with every mistake, each with its path in the configuration.
+    """
+    problems = [
+        Problem((key,), f"unknown section {key!r}; allowed: {', '.join(_KEYS)}") for key in config if key not in _KEYS
+    ]
+    resolved: dict[str, Any] = {}
+    for key in _KEYS:
+        value = config.get(key, _DEFAULTS.get(key))
+        if value is None:
+            problems.append(Problem((), f"the trial needs {key}; known: {', '.join(SECTIONS[key])}"))
+            continue
+        try:
+            resolved[key] = _resolve_part(key, value)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
+    return resolved
+
+
+def load_data(config: Mapping[str, Any], seed: int) -> Split:
+    """Load the dataset of a resolved configuration and cut its validation split by `seed`."""
+    split: Split = DATASETS.build(config["dataset"], seed)
+    return split
+
+
+def image_shape(split: Split) -> ImageShape:
+    """Return the shape of a split's images."""
+    return ImageShape(*split.training.images.shape[1:])
+
+
+def check_model(config: Mapping[str, Any], image: ImageShape, classes: int) -> None:
+    """Check that a resolved configuration's model takes these images and has the depths its policy mixes at.
+
+    No memory is taken and nothing is trained: the model is built on torch's meta device.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    try:
+        with torch.device("meta"):
+            model = MODELS.build(config["model"], image, classes)
+            model(torch.empty(2, *image))
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError([Problem(("model",), str(error))]) from error
+    depths = METHODS.build(config["mixing"]).depths
+    if max(depths) >= len(model):
+        message = f"{config['model']['name']} has depths 0 to {len(model) - 1}, got {list(depths)}"
+        raise ConfigError([Problem(("mixing", "depths"), message)])
+
+
+def build(config: Mapping[str, Any], split: Split, seed: int, device: str | torch.device = "cpu") -> Training:
+    """Build a resolved configuration's training: model, optimizer, policy and recipe on `device`.
+
+    Raises:
+        ConfigError: the model cannot take these images, or has fewer stages than the policy's depths.
+    """
+    device = torch.device(device)
+    section = config["training"]
+    image, classes = image_shape(split), len(split.classes)
+    check_model(config, image, classes)
+    streams = RandomStreams(seed, device)
+    with streams.own():
+        model = MODELS.build(config["model"], image, classes).to(device, memory_format=torch.channels_last)
+    recipe = Recipe(
+        loss=LOSSES.build(config["loss"]),
+        schedule=SCHEDULES.build(section["schedule"]),
+        epochs=section["epochs"],
+        batch_size=section["batch_size"],
+        classes=classes,
+        augment=tuple(AUGMENTATIONS.build(item) for item in section["augment"]),
+        precision=section["precision"],
+    )
+    images = split.training.images
+    scaling = standard_scaling(images, device) if section["normalize"] == "dataset" else unit_scaling(image[0], device)
+    return Training(
+        model,
+        OPTIMIZERS.build(section["optimizer"], model.parameters()),
+        recipe,
+        METHODS.build(config["mixing"]),
+        training=DeviceSplit(images, split.training.labels, device),
+        scaling=scaling,
+        streams=streams,
+    )
+
+
+def validation_split(split: Split, device: str | torch.device = "cpu") -> DeviceSplit:
+    """Return a split's validation part on `device`."""
+    return DeviceSplit(split.validation.images, split.validation.labels, torch.device(device))
+
+
+def run(
+    config: Mapping[str, Any],
+    report: Callable[[EpochMetrics], object],
+    *,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    split: Split | None = None,
+) -> EpochMetrics:
+    """Train a configuration to its last epoch, reporting each; return the last one's metrics."""
+    config = resolve(config)
+    split = load_data(config, seed) if split is None else split
+    training = build(config, split, seed, device)
+    validation = validation_split(split, device)
+    while True:
+        metrics = training.run_epoch(validation)
+        report(metrics)
+        if training.epochs_done >= training.recipe.epochs:
+            return metrics
+
+
+def expected_strength(config: Mapping[str, Any]) -> float:
+    """Return the expected mixing strength of a resolved configuration's policy, between 0 and 1."""
+    policy: Policy = METHODS.build(config["mixing"])
+    return policy.expected_strength()
+
+
+def _resolve_part(key: str, value: Any) -> dict[str, Any]:
+    if key == "training":
+        section = resolve_section(TRAINING, value, (key,))
+        _check_build(SCHEDULES, section["schedule"], (key, "schedule"))
+        _check_build(OPTIMIZERS, section["optimizer"], (key, "optimizer"), [torch.zeros(1, requires_grad=True)])
+        return section
+    resolved = resolve_entry(SECTIONS[key], value, (key,))
+    if key in {"loss", "mixing"}:
+        _check_build(SECTIONS[key], resolved, (key,))
+    return resolved
+
+
+def _check_build(table: Table, config: Mapping[str, Any], path: tuple[str, ...], *context: Any) -> None:
+    try:
+        table.build(config, *context)
+    except ValueError as error:
+        raise ConfigError([Problem(path, str(error))]) from error
