@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 from tuner.errors import ConfigError, Path, Problem
-from tuner.values import bounds, checked, describe
+from tuner.values import bounds, checked, describe, shown
 
 REQUIRED = inspect.Parameter.empty
 
@@ -158,7 +158,7 @@ def _resolve(table: Table, config: Any, path: Path, problems: list[Problem]) -> 
         config = {"name": config}
     if not isinstance(config, Mapping):
         problems.append(
-            Problem(path, f"wanted a {table.kind} as {{name: ...}}, read {config!r}; known: {_list(table)}")
+            Problem(path, f"wanted a {table.kind} as {{name: ...}}, read {shown(config)}; known: {_list(table)}")
         )
         return {}
     name = config.get("name")
@@ -177,7 +177,7 @@ def _resolve_parameters(
     section: Entry, config: Any, path: Path, problems: list[Problem], owner: str = ""
 ) -> dict[str, Any]:
     if not isinstance(config, Mapping):
-        problems.append(Problem(path, f"wanted keys and values, read {config!r}"))
+        problems.append(Problem(path, f"wanted keys and values, read {shown(config)}"))
         return {}
     known = [parameter.name for parameter in section.parameters]
     for key in config:
@@ -214,7 +214,7 @@ def _resolve_value(
             _resolve(nested.table, item, (*path, index), problems) for index, item in enumerate(value)
         ]
     else:
-        problems.append(Problem(path, f"wanted a list of {nested.table.kind}s, read {value!r}"))
+        problems.append(Problem(path, f"wanted a list of {nested.table.kind}s, read {shown(value)}"))
 
 
 def _list(table: Table) -> str:

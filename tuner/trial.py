@@ -19,7 +19,7 @@ from annotated_types import Ge, Le
 from tuner.catalog import Entry, Nested, Table, entry, resolve_section
 from tuner.catalog import resolve as resolve_entry
 from tuner.datasets import DATASETS, Split
-from tuner.errors import ConfigError, Problem
+from tuner.errors import ConfigError, Path, Problem
 from tuner.losses import LOSSES
 from tuner.mixing import METHODS, Policy
 from tuner.models import MODELS, ImageShape
@@ -71,12 +71,11 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     ]
     resolved: dict[str, Any] = {}
     for key in _KEYS:
-        value = config.get(key, _DEFAULTS.get(key))
-        if value is None:
+        if key not in config and key not in _DEFAULTS:
             problems.append(Problem((), f"the trial needs {key}; known: {', '.join(SECTIONS[key])}"))
             continue
         try:
-            resolved[key] = _resolve_part(key, value)
+            resolved[key] = _resolve_part(key, config.get(key, _DEFAULTS.get(key)))
         except ConfigError as error:
             problems.extend(error.problems)
     if problems:
@@ -183,18 +182,29 @@ def expected_strength(config: Mapping[str, Any]) -> float:
 
 def _resolve_part(key: str, value: Any) -> dict[str, Any]:
     if key == "training":
-        section = resolve_section(TRAINING, value, (key,))
-        _check_build(SCHEDULES, section["schedule"], (key, "schedule"))
-        _check_build(OPTIMIZERS, section["optimizer"], (key, "optimizer"), [torch.zeros(1, requires_grad=True)])
-        return section
-    resolved = resolve_entry(SECTIONS[key], value, (key,))
-    if key in {"loss", "mixing"}:
-        _check_build(SECTIONS[key], resolved, (key,))
+        resolved = resolve_section(TRAINING, value, (key,))
+        problems = _refusals(SCHEDULES, resolved["schedule"], (key, "schedule"))
+        problems += _refusals(OPTIMIZERS, resolved["optimizer"], (key, "optimizer"), [torch.zeros(1)])
+        for index, item in enumerate(resolved["augment"]):
+            problems += _refusals(AUGMENTATIONS, item, (key, "augment", index))
+    else:
+        resolved = resolve_entry(SECTIONS[key], value, (key,))
+        problems = _refusals(SECTIONS[key], resolved, (key,)) if key in {"loss", "mixing"} else []
+    if problems:
+        raise ConfigError(problems)
     return resolved
 
 
-def _check_build(table: Table, config: Mapping[str, Any], path: tuple[str, ...], *context: Any) -> None:
+def _refusals(table: Table, config: Mapping[str, Any], path: Path, *context: Any) -> list[Problem]:
+    """Return what a resolved entry's function refuses to build; what a nested one refuses stands at its own path."""
+    problems: list[Problem] = []
+    for parameter in table[config["name"]].parameters:
+        if parameter.nested is not None:
+            problems += _refusals(parameter.nested.table, config[parameter.name], (*path, parameter.name))
+    if problems:
+        return problems
     try:
         table.build(config, *context)
     except ValueError as error:
-        raise ConfigError([Problem(path, str(error))]) from error
+        return [Problem(path, str(error))]
+    return []

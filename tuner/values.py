@@ -85,11 +85,21 @@ def _convert(annotation: Any, value: Any) -> Any:
 
 
 def _scalar(kind: type, value: Any) -> Any:
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return _finite(value)
     if kind is not float and type(value) is kind:
         return value
     raise _Mismatch
+
+
+def _finite(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        raise _Mismatch from None
+    if not math.isfinite(number):
+        raise _Mismatch
+    return number
 
 
 def _one_of(allowed: tuple[Any, ...], value: Any) -> Any:

@@ -31,7 +31,7 @@ def cutmix(
     """
     height, width = features.shape[-2:]
     corners = boxes(1 - mixture.ratios[:, 0], height, width, inside, rng)
-    mask = 1 - box_mask(corners.to(features.device, non_blocking=True), height, width)
+    mask = 1 - box_mask(corners, height, width)
     mixed = blend_masked(features, mixture, mask[:, None])
     if not correct_ratio:
         return mixed, mixture

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import optuna
+
+from tuner import space
 from tuner.mixing import METHODS
 from tuner.space import Choice, Constant, Node, Section
 from tuner.spec import StudySpec
@@ -25,6 +29,45 @@ def blocks(spec: StudySpec) -> list[dict[str, Any]]:
     else:
         given = [{"name": block} if isinstance(block, str) else dict(block) for block in wanted]
     return [dict(NONE), *(block for block in given if block != NONE)]
+
+
+def drawn_template(spec: StudySpec) -> Section:
+    """Return the space that the sampler draws from: without no mixing, where that could only repeat the baseline.
+
+    No mixing always runs first. Drawing it again would find nothing new, unless something else is searched beside
+    the mixing (a learning rate, say), or it is the only choice.
+    """
+    mixing = spec.trial.entries.get("mixing")
+    rest = Section({key: node for key, node in spec.trial.entries.items() if key != "mixing"})
+    if not isinstance(mixing, Choice) or space.is_searchable(rest) or set(mixing.branches) == {"none"}:
+        return spec.trial
+    branches = {name: branch for name, branch in mixing.branches.items() if name != "none"}
+    return Section({**spec.trial.entries, "mixing": Choice(branches)})
+
+
+def enqueue(spec: StudySpec, study: optuna.Study, blocks: Sequence[Mapping[str, Any]]) -> None:
+    """Put the baselines, and for grid search every point, at the head of the study's queue.
+
+    A baseline that the space could draw is enqueued as its parameters, so that the sampler learns from it.
+
+    Raises:
+        ValueError: a grid over a continuous range, or of more points than `search.trials`.
+    """
+    template = drawn_template(spec)
+    for block in blocks:
+        attributes: dict[str, Any] = {"baseline": True}
+        try:
+            parameters = space.parameters_of(template, {"mixing": block})
+        except ValueError:
+            parameters = {}
+            attributes["mixing"] = json.dumps(block)
+        study.enqueue_trial(parameters, user_attrs=attributes)
+    if spec.search.sampler == "grid":
+        points = space.grid(template)
+        if len(points) > spec.search.trials:
+            raise ValueError(f"the grid has {len(points)} points, more than search.trials: {spec.search.trials}")
+        for point in points:
+            study.enqueue_trial(point, skip_if_exists=True)
 
 
 def _published(name: str) -> dict[str, Any] | None:

@@ -7,10 +7,9 @@ Optuna's storage before anybody acts on it, and everything here is rebuilt from 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,9 @@ from optuna.trial import TrialState as OptunaState
 from tuner import space, trial
 from tuner.home import study_directory
 from tuner.results import EpochMetrics, TrialRecord, TrialState
+from tuner.search import causes
 from tuner.search.asha import Asha
+from tuner.search.baselines import drawn_template
 from tuner.search.observer import Observer
 from tuner.search.samplers import sampler
 from tuner.search.storage import epoch_key, record
@@ -66,7 +67,7 @@ class Search:
         self.observers = tuple(observers)
         self.out_of_budget = False
         self._metric = spec.objective.metric
-        self._maximise = spec.objective.mode == "max"
+        self._template = drawn_template(spec)
         self._asha = self._make_asha()
         self._live: dict[int, _Live] = {}
         self._unfinished: deque[int] = deque()
@@ -110,7 +111,7 @@ class Search:
         if live is None:
             return True
         if not metrics.is_finite():
-            self._end(live, OptunaState.FAIL, f"diverged at epoch {metrics.epoch}: {_not_finite(metrics)}")
+            self._end(live, OptunaState.FAIL, causes.diverged(metrics))
             return True
         self._record(live, metrics)
         return self._decide(live, metrics)
@@ -124,9 +125,9 @@ class Search:
     def interrupt(self, cause: str) -> None:
         """Leave every running trial to a later resume: it keeps its checkpoint and its place."""
         for number in list(self._live):
-            live = self._live.pop(number)
+            interrupted = replace(self._live.pop(number).record, cause=cause)
             self._unfinished.append(number)
-            self._tell(lambda observer, live=live: observer.trial_ended(replace(live.record, cause=cause)))
+            self._end_for_observers(interrupted)
 
     def checkpoint_path(self, number: int) -> Path:
         """Return where a trial's last checkpoint lies."""
@@ -153,7 +154,7 @@ class Search:
         number = next((t.number for t in trials if t.state is OptunaState.WAITING), len(trials))
         self.study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number)
         handle = self.study.ask()
-        template = self.spec.trial
+        template = self._template
         block = handle.user_attrs.get("mixing")
         if block is not None:
             template = replace(template, entries={**template.entries, "mixing": space.parse(json.loads(block))})
@@ -188,32 +189,25 @@ class Search:
         value = metrics.as_dict()[self._metric]
         epochs = self.spec.epochs
         if metrics.epoch >= epochs:
-            self._end(live, OptunaState.COMPLETE, f"trained all {epochs} epochs", value)
+            self._end(live, OptunaState.COMPLETE, causes.complete(epochs), value)
             return True
         if self._over_deadline():
-            self.interrupt(f"interrupted: the study's {self.spec.limits.hours:g} hours are used up")
+            self.interrupt(causes.out_of_hours(self.spec.limits.hours))
             return True
         if self._asha is None:
             return False
         decision = self._asha.record(live.stratum, live.record.number, metrics.epoch, value)
         if not decision.stop or decision.threshold is None or live.record.baseline:
             return False
-        self._end(live, OptunaState.PRUNED, self._fell_short(metrics.epoch, value, decision.threshold))
+        self._end(live, OptunaState.PRUNED, causes.fell_short(self._metric, metrics.epoch, value, decision.threshold))
         return True
-
-    def _fell_short(self, epoch: int, value: float, threshold: float) -> str:
-        word = "below" if self._maximise else "above"
-        if self._metric == "val_accuracy":
-            return f"stopped at epoch {epoch}: {value * 100:.1f} {word} {threshold * 100:.1f}"
-        return f"stopped at epoch {epoch}: {value:.4f} {word} {threshold:.4f}"
 
     def _end(self, live: _Live, state: OptunaState, cause: str, value: float | None = None) -> None:
         live.handle.set_user_attr("cause", cause)
         self.study.tell(live.handle, value, state=state)
         del self._live[live.record.number]
         self.checkpoint_path(live.record.number).unlink(missing_ok=True)
-        ended = replace(live.record, state=_FINAL[state], cause=cause)
-        self._tell(lambda observer: observer.trial_ended(ended))
+        self._end_for_observers(replace(live.record, state=_FINAL[state], cause=cause))
 
     def _replay(self) -> None:
         """Rebuild rungs, seeds and the unfinished trials from the storage."""
@@ -239,7 +233,7 @@ class Search:
         scheduler = self.spec.scheduler
         if scheduler.name == "fifo":
             return None
-        return Asha(self.spec.epochs, scheduler.grace_epochs, scheduler.reduction, self._maximise)
+        return Asha(self.spec.epochs, scheduler.grace_epochs, scheduler.reduction, self.spec.objective.mode == "max")
 
     def _over_deadline(self) -> bool:
         self.out_of_budget = self._deadline is not None and time.monotonic() >= self._deadline
@@ -248,35 +242,9 @@ class Search:
     def _frozen(self, number: int) -> TrialRecord:
         return record(self.study.get_trials(deepcopy=False)[number], {})
 
-    def _tell(self, event: Any) -> None:
+    def _end_for_observers(self, record: TrialRecord) -> None:
+        self._tell(lambda observer: observer.trial_ended(record))
+
+    def _tell(self, event: Callable[[Observer], None]) -> None:
         for observer in self.observers:
             event(observer)
-
-
-def enqueue(spec: StudySpec, study: optuna.Study, blocks: Sequence[Mapping[str, Any]]) -> None:
-    """Put the baselines, and for grid search every point, at the head of the study's queue.
-
-    A baseline that the space could draw is enqueued as its parameters, so that the sampler learns from it.
-
-    Raises:
-        ValueError: a grid over a continuous range, or of more points than `search.trials`.
-    """
-    for block in blocks:
-        attributes: dict[str, Any] = {"baseline": True}
-        try:
-            parameters = space.parameters_of(spec.trial, {"mixing": block})
-        except ValueError:
-            parameters = {}
-            attributes["mixing"] = json.dumps(block)
-        study.enqueue_trial(parameters, user_attrs=attributes)
-    if spec.search.sampler == "grid":
-        points = space.grid(spec.trial)
-        if len(points) > spec.search.trials:
-            raise ValueError(f"the grid has {len(points)} points, more than search.trials: {spec.search.trials}")
-        for point in points:
-            study.enqueue_trial(point, skip_if_exists=True)
-
-
-def _not_finite(metrics: EpochMetrics) -> str:
-    wrong = [name for name, value in metrics.as_dict().items() if not math.isfinite(value)]
-    return ", ".join(wrong) + " not finite"

@@ -31,7 +31,9 @@ def connected() -> Iterator[list[Node]]:
         ServiceError: the cluster cannot be reached, or Ray cannot start.
     """
     _prepare_environment()
-    import ray  # seconds to import, and nothing but a study needs it
+    # Seconds to import, and nothing but a study needs them; all of it before another thread imports MLflow.
+    import ray
+    import ray.tune
 
     # What ends a trial is told to the study in words; Ray's own lines would break the display.
     logging.getLogger("ray").setLevel(logging.CRITICAL)

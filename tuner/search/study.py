@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from tuner.results import (
 from tuner.search import baselines, check, session, storage
 from tuner.search.observer import Observer
 from tuner.search.recording import Recording
-from tuner.search.search import Search, enqueue
+from tuner.search.search import Search
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, child_runs, destination
 
@@ -61,8 +62,8 @@ def run(
         study = storage.create(spec.name, spec.objective.mode == "max")
         with _only_driver(spec.name):
             (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
-            storage.set_state(study, metric=spec.objective.metric)
-            enqueue(spec, study, baselines.blocks(spec))
+            storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
+            baselines.enqueue(spec, study, baselines.blocks(spec))
             return _drive(spec, study, split, slots, observers=observers, begun=begun)
 
 
@@ -94,7 +95,9 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
     if state is StudyState.RUNNING and not _is_driven(name):
         state = StudyState.INTERRUPTED
     where = destination()
-    runs = child_runs(name, where) if with_runs else {}
+    runs = _run_ids(study)
+    if with_runs and len(runs) < len(study.get_trials(deepcopy=False)):
+        runs = {**runs, **child_runs(name, where, str(study.user_attrs.get("id", "")))}
     found = result(study, state, float(study.user_attrs.get("seconds", 0.0)), runs)
     return replace(found, tracking={"uri": where.shown})
 
@@ -127,7 +130,7 @@ def _drive(
     before = float(study.user_attrs.get("seconds", 0.0))
     storage.set_state(study, state=StudyState.RUNNING.value)
     where = destination()
-    record = Recording(Tracking(where), spec)
+    record = Recording(Tracking(where, str(study.user_attrs["id"])), spec)
     search = Search(spec, study, slots, [record, *observers])
     begun(Begun(slots, search.trials_wanted, where.shown))
     try:
@@ -138,7 +141,8 @@ def _drive(
         seconds = before + time.monotonic() - start
         storage.set_state(study, state=state.value, seconds=seconds)
         report = record.close(result(study, state, seconds))
-    ended = result(study, state, seconds, record.run_ids())
+    storage.set_state(study, runs={**study.user_attrs.get("runs", {}), **_text_keys(record.run_ids())})
+    ended = result(study, state, seconds, _run_ids(study))
     ids = {"uri": where.shown, "experiment_id": report.experiment_id, "run_id": report.run_id}
     warnings = [*spec.warnings, *split.warnings]
     if report.unwritten:
@@ -181,6 +185,15 @@ def _fit(search: Search, split: Split) -> None:
         tuner.fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run_ids(study: optuna.Study) -> dict[int, str]:
+    """Return the MLflow runs that the study's storage remembers, by trial number."""
+    return {int(number): run_id for number, run_id in study.user_attrs.get("runs", {}).items()}
+
+
+def _text_keys(run_ids: Mapping[int, str]) -> dict[str, str]:
+    return {str(number): run_id for number, run_id in run_ids.items()}
 
 
 def _state(search: Search) -> StudyState:

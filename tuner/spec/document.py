@@ -167,9 +167,14 @@ class _Composer:
         frame.key = None
 
     def _path(self) -> Path:
-        """Return the path of the value that comes next."""
-        steps = (len(frame.node.value) if frame.key is None else frame.key[0] for frame in self._frames)
-        return tuple(steps) if not self._awaits_key() else tuple(steps)[:-1]
+        """Return the path of the value that comes next, or of what the next key will stand in."""
+        steps: list[str | int] = []
+        for frame in self._frames:
+            if isinstance(frame.node.value, list):
+                steps.append(len(frame.node.value))
+            elif frame.key is not None:
+                steps.append(frame.key[0])
+        return tuple(steps)
 
     def _refuse_tag(self, event: Any) -> None:
         tag = getattr(event, "ctag", None)

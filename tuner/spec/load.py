@@ -14,8 +14,9 @@ from tuner.errors import Problem
 from tuner.space import Section
 from tuner.spec.check import CheckedTrial, Resolve, check_study, check_trial
 from tuner.spec.merge import apply_overrides, read_study
+from tuner.spec.parts import read_parts
 from tuner.spec.shipped import find_study
-from tuner.spec.study import Confirm, Limits, Objective, Resources, Scheduler, Search, Study, read_parts
+from tuner.spec.study import Confirm, Limits, Objective, Resources, Scheduler, Search, Study
 from tuner.spec.tree import UNREAD, Mistake, Node, failure
 
 
@@ -50,11 +51,11 @@ def load(path_or_name: str | FilePath, overrides: Sequence[str] = (), *, resolve
         StudyFileError: every mistake of the file, in the order of its lines.
         UsageError: an override that is not `path.to.leaf=VALUE`.
     """
-    resolve = resolve or _catalogue()
     mistakes: list[Mistake] = []
     tree = read_study(find_study(path_or_name), mistakes)
     tree = apply_overrides(tree, overrides, mistakes)
     raw = tree.plain
+    resolve = resolve or _catalogue()
     study, problems = read_parts(raw)
     trial = check_trial(study.trial, resolve) if isinstance(raw.get("trial"), dict) else None
     if trial is not None:

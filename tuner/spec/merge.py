@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path as FilePath
 
 from tuner.errors import Path, StudyFileError, UsageError
@@ -117,9 +117,9 @@ def _parse_override(override: str, mistakes: list[Mistake]) -> tuple[tuple[str, 
     try:
         node, found = compose(text, "value")
     except StudyFileError as error:
-        raise UsageError(f"--set {name}: {error}") from None
+        raise _unreadable(name, str(error).splitlines()) from None
     if found:
-        raise UsageError("\n".join(f"--set {name}: {mistake}" for mistake in found))
+        raise _unreadable(name, map(str, found))
     secrets: list[Mistake] = []
     node = redact(Node({"": node}, node.place), secrets).value[""]
     if any(names_secret(step) for step in path):
@@ -127,6 +127,10 @@ def _parse_override(override: str, mistakes: list[Mistake]) -> tuple[tuple[str, 
     place = Place(f"--set {name}={REDACTED if secrets else text}")
     mistakes += [Mistake(place, (*path, *mistake.path[1:]), mistake.message) for mistake in secrets]
     return path, _moved(Node(UNREAD, place) if secrets else node, place)
+
+
+def _unreadable(name: str, reasons: Iterable[str]) -> UsageError:
+    return UsageError("\n".join(f"--set {name}: {reason}" for reason in reasons))
 
 
 def _moved(node: Node, place: Place) -> Node:

@@ -36,10 +36,11 @@ class TrackingFailure(Exception):
         self.is_final = is_final
 
 
-def open_store(destination: Destination) -> Store:
+def open_store(destination: Destination, identity: str = "") -> Store:
     """Return the store, with what MLflow prints, logs and sends switched off; importing it takes seconds at first.
 
-    Settings that the environment has already stay as they are.
+    Settings that the environment has already stay as they are. `identity` tells a study from an earlier one of the
+    same name.
 
     Raises:
         TrackingFailure: MLflow is not installed, or the store cannot be opened.
@@ -55,4 +56,4 @@ def open_store(destination: Destination) -> Store:
     # Once more for a process that had imported MLflow before.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    return Store(destination)
+    return Store(destination, identity)

@@ -10,7 +10,7 @@ from tuner.tracking.destination import Destination, destination
 from tuner.tracking.operations import RunIds
 
 
-def ids(study: str, at: Destination | None = None) -> RunIds | None:
+def ids(study: str, at: Destination | None = None, identity: str = "") -> RunIds | None:
     """Return the experiment and the run of a study; nothing where MLflow has no such study.
 
     Raises:
@@ -20,12 +20,12 @@ def ids(study: str, at: Destination | None = None) -> RunIds | None:
     if _is_empty(at):
         return None
     try:
-        return open_store(at).find(study)
+        return open_store(at, identity).find(study)
     except TrackingFailure as failure:
         raise ServiceError(_advice(failure)) from failure
 
 
-def child_runs(study: str, at: Destination | None = None) -> Mapping[int, str]:
+def child_runs(study: str, at: Destination | None = None, identity: str = "") -> Mapping[int, str]:
     """Return the run of every trial by its number; takes MLflow's seconds of import, `Tracking.run_ids` does not.
 
     Raises:
@@ -35,7 +35,7 @@ def child_runs(study: str, at: Destination | None = None) -> Mapping[int, str]:
     if _is_empty(at):
         return {}
     try:
-        return open_store(at).children(study)
+        return open_store(at, identity).children(study)
     except TrackingFailure as failure:
         raise ServiceError(_advice(failure)) from failure
 

@@ -48,11 +48,13 @@ class TrackingReport:
 class Tracking:
     """Takes what happens in a study and writes it to MLflow, in the background and in order.
 
-    No method but `close` waits, and none raises. To be called from one thread.
+    No method but `close` waits, and none raises. To be called from one thread. `identity` is the study's own: runs of
+    an earlier study of the same name are not touched.
     """
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, identity: str = "") -> None:
         self._destination = destination
+        self._identity = identity
         self._study = ""
         self._queue: SimpleQueue[Operation | None] = SimpleQueue()
         self._store: Store | None = None
@@ -145,7 +147,7 @@ class Tracking:
 
     def _apply(self, operation: Operation) -> RunIds:
         if self._store is None:
-            self._store = open_store(self._destination)
+            self._store = open_store(self._destination, self._identity)
         return self._store.apply(operation)
 
     def _pause(self, attempt: int) -> None:

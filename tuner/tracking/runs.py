@@ -14,6 +14,7 @@ from tuner.tracking.destination import Destination
 from tuner.tracking.operations import RunIds
 
 STUDY_TAG = "tuner.study"
+IDENTITY_TAG = "tuner.study_id"
 TRIAL_TAG = "tuner.trial"
 KIND_TAG = "tuner.kind"
 
@@ -24,11 +25,16 @@ _PAGE = 1000
 
 
 class Runs:
-    """The experiment of a study, the study's run in it, and the trials' runs under that."""
+    """The experiment of a study, the study's run in it, and the trials' runs under that.
 
-    def __init__(self, client: MlflowClient, destination: Destination) -> None:
+    `identity` tells a study from an earlier one of the same name, whose runs are left as they are; without it any run
+    of that name counts.
+    """
+
+    def __init__(self, client: MlflowClient, destination: Destination, identity: str = "") -> None:
         self._client = client
         self._destination = destination
+        self._identity = identity
         self._experiments: dict[str, str] = {}
         self._ids: dict[tuple[str, int | None], str] = {}
         self.created: set[str] = set()
@@ -65,25 +71,36 @@ class Runs:
     def find(self, study: str) -> RunIds | None:
         """Return the run of a study without making one."""
         experiment = self._client.get_experiment_by_name(study)
-        runs = self._search(experiment.experiment_id, _wanted(study, None)) if experiment else iter(())
+        runs = (
+            self._search(experiment.experiment_id, self._wanted(study, f"tags.`{KIND_TAG}` = 'study'"))
+            if experiment
+            else iter(())
+        )
         return next((RunIds(run.info.experiment_id, run.info.run_id) for run in runs), None)
 
     def children(self, study: str) -> dict[int, str]:
         """Return the runs of a study's trials, by trial number, in one paged search."""
         experiment = self._client.get_experiment_by_name(study)
-        wanted = f"tags.`{STUDY_TAG}` = '{study}' and tags.`{KIND_TAG}` = 'trial'"
+        wanted = self._wanted(study, f"tags.`{KIND_TAG}` = 'trial'")
         runs = self._search(experiment.experiment_id, wanted) if experiment else iter(())
         return {int(run.data.tags[TRIAL_TAG]): run.info.run_id for run in runs}
 
     def _create(self, study: str, name: str, at_ms: int, tags: dict[str, str]) -> str:
         tags = {STUDY_TAG: study, "mlflow.source.name": "tuner", **tags}
+        if self._identity:
+            tags[IDENTITY_TAG] = self._identity
         run = self._client.create_run(self.experiment(study), start_time=at_ms, tags=tags, run_name=name)
         self.created.add(run.info.run_id)
         return str(run.info.run_id)
 
     def _found(self, study: str, number: int | None = None) -> str | None:
-        runs = self._search(self.experiment(study), _wanted(study, number))
+        own = f"tags.`{KIND_TAG}` = 'study'" if number is None else f"tags.`{TRIAL_TAG}` = '{number}'"
+        runs = self._search(self.experiment(study), self._wanted(study, own))
         return next((run.info.run_id for run in runs), None)
+
+    def _wanted(self, study: str, own: str) -> str:
+        same = f" and tags.`{IDENTITY_TAG}` = '{self._identity}'" if self._identity else ""
+        return f"tags.`{STUDY_TAG}` = '{study}' and {own}{same}"
 
     def _search(self, experiment: str, wanted: str) -> Iterator[Run]:
         token: str | None = None
@@ -93,8 +110,3 @@ class Runs:
             token = page.token
             if not token:
                 return
-
-
-def _wanted(study: str, number: int | None) -> str:
-    own = f"tags.`{KIND_TAG}` = 'study'" if number is None else f"tags.`{TRIAL_TAG}` = '{number}'"
-    return f"tags.`{STUDY_TAG}` = '{study}' and {own}"

@@ -54,7 +54,7 @@ _FINAL_CODES = {
 class Store:
     """One MLflow store, spoken to in the tuner's terms. Every method raises `TrackingFailure` and nothing else."""
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, identity: str = "") -> None:
         self._destination = destination
         self._epochs: dict[str, set[int]] = {}
         with _failures_told(destination):
@@ -62,7 +62,7 @@ class Store:
                 # MLflow itself would try for minutes to open a database in a folder that cannot be made.
                 destination.database.parent.mkdir(parents=True, exist_ok=True)
             self._client = MlflowClient(tracking_uri=destination.uri)
-            self._runs = Runs(self._client, destination)
+            self._runs = Runs(self._client, destination, identity)
 
     def apply(self, operation: Operation) -> RunIds:
         """Write one record, and return where."""

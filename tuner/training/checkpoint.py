@@ -1,7 +1,9 @@
-"""Checkpoints on disk: written whole or not at all, read without running code."""
+"""Checkpoints on disk: written whole or not at all, checked when read, and read without running code."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import pickle
 from pathlib import Path
@@ -9,14 +11,23 @@ from typing import Any
 
 import torch
 
+_HEADER = b"tuner checkpoint 1\n"
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` (tensors and plain values) so that a reader sees the old file or the new one, never a part."""
+    """Write `state` (tensors and plain values) so that a reader sees the old file or the new one, never a part.
+
+    A digest stands before the state: torch's own format does not notice when the bytes of a tensor have changed.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getbuffer()
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
-            torch.save(state, file)
+            file.writelines((_HEADER, hashlib.sha256(content).digest(), content))
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -30,10 +41,16 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is damaged or holds more than tensors and plain values.
     """
+    written = path.read_bytes()
+    start = len(_HEADER) + _DIGEST_BYTES
+    content = memoryview(written)[start:]
+    if written[:start] != _HEADER + hashlib.sha256(content).digest():
+        raise ValueError(f"{path} is no checkpoint, or was changed since it was written; delete it to start afresh")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is no checkpoint that can be read ({error}); delete it to start afresh") from error
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        message = f"{path} holds more than tensors and plain values, and is not read; delete it to start afresh"
+        raise ValueError(message) from error
     if not isinstance(state, dict):
         raise ValueError(f"{path} is no checkpoint: wanted a dictionary, read {type(state).__name__}")
     return state

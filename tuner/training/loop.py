@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,10 +98,10 @@ class Training:
             return scores(torch.cat(logits).float(), split.labels)
 
     def state(self) -> dict[str, Any]:
-        """Return all that training goes on from, as tensors and plain values."""
+        """Return a copy of all that training goes on from, as tensors and plain values."""
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": copy.deepcopy(self.model.state_dict()),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "epochs_done": self.epochs_done,
             "random": self.streams.state(),
         }
@@ -108,7 +109,8 @@ class Training:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # A copy: torch's optimizers keep the tensors that they are given, and write to them.
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.epochs_done = state["epochs_done"]
         self.streams.restore(state["random"])
 
@@ -116,12 +118,14 @@ class Training:
         self.model.train()
         order = torch.randperm(len(self.training), generator=self.streams.order)
         total = torch.zeros((), device=self.training.device)
+        examples = 0
         steps = -(-len(order) // self.recipe.batch_size)
         for step, (images, labels) in enumerate(self.training.batches(self.recipe.batch_size, order)):
             self._set_learning_rate(self.epochs_done + step / steps)
             total += self._step(images, labels) * len(labels)
+            examples += len(labels)
         # The one place in an epoch where the host waits for the device.
-        return float(total) / len(order)
+        return float(total) / examples
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         for augment in self.recipe.augment:

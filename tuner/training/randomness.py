@@ -26,9 +26,7 @@ class RandomStreams:
         self.order, self.augment, self.mixing = (
             torch.Generator().manual_seed(int(value % 2**63)) for value in seeds[:-1]
         )
-        with _preserved(device):
-            torch.manual_seed(int(seeds[-1] % 2**63))
-            self._global = _global_state(device)
+        self._global = _fresh_global_state(int(seeds[-1] % 2**63), device)
 
     @contextmanager
     def own(self) -> Iterator[None]:
@@ -54,6 +52,14 @@ def _preserved(device: torch.device) -> Iterator[None]:
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         yield
+
+
+def _fresh_global_state(seed: int, device: torch.device) -> dict[str, Tensor]:
+    """Return the global state that a seed gives, without seeding anything global (`torch.manual_seed` seeds all)."""
+    state = {"global": torch.Generator().manual_seed(seed).get_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.Generator(device).manual_seed(seed).get_state()
+    return state
 
 
 def _global_state(device: torch.device) -> dict[str, Tensor]:

@@ -1,0 +1,34 @@
+"""Why a trial ended, in plain words: what `trials`, MLflow and the display show."""
+
+from __future__ import annotations
+
+import math
+
+from tuner.results import EpochMetrics
+
+_SHARES = {"val_accuracy", "val_ece"}
+_LARGER_IS_BETTER = {"val_accuracy"}
+
+
+def complete(epochs: int) -> str:
+    """Say that the trial had its full budget."""
+    return f"trained all {epochs} epochs"
+
+
+def diverged(metrics: EpochMetrics) -> str:
+    """Say which metrics are no longer finite."""
+    wrong = [name for name, value in metrics.as_dict().items() if not math.isfinite(value)]
+    return f"diverged at epoch {metrics.epoch}: {', '.join(wrong)} not finite"
+
+
+def fell_short(metric: str, epoch: int, value: float, threshold: float) -> str:
+    """Say at which rung the trial stopped: its value, and the one it had to reach (shares in percent)."""
+    word = "below" if metric in _LARGER_IS_BETTER else "above"
+    if metric in _SHARES:
+        return f"stopped at epoch {epoch}: {value * 100:.1f} {word} {threshold * 100:.1f}"
+    return f"stopped at epoch {epoch}: {value:.4f} {word} {threshold:.4f}"
+
+
+def out_of_hours(hours: float | None) -> str:
+    """Say that the study's time is used up; the trial keeps its checkpoint."""
+    return f"interrupted: the study's {hours:g} hours are used up"
