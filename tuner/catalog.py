@@ -147,7 +147,7 @@ def _parameter(name: str, annotation: Any, default: Any, nested: Nested | None) 
 
 def _built(parameter: Parameter, value: Any) -> Any:
     if parameter.nested is None:
-        return value
+        return tuple(value) if isinstance(value, list) else value  # a configuration that was JSON in between
     if parameter.nested.many:
         return tuple(parameter.nested.table.build(item) for item in value)
     return parameter.nested.table.build(value)

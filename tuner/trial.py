@@ -184,7 +184,8 @@ def _resolve_part(key: str, value: Any) -> dict[str, Any]:
     if key == "training":
         resolved = resolve_section(TRAINING, value, (key,))
         problems = _refusals(SCHEDULES, resolved["schedule"], (key, "schedule"))
-        problems += _refusals(OPTIMIZERS, resolved["optimizer"], (key, "optimizer"), [torch.zeros(1)])
+        weights = [torch.nn.Parameter(torch.zeros(1))]
+        problems += _refusals(OPTIMIZERS, resolved["optimizer"], (key, "optimizer"), weights)
         for index, item in enumerate(resolved["augment"]):
             problems += _refusals(AUGMENTATIONS, item, (key, "augment", index))
     else:

@@ -92,7 +92,7 @@ def _scalar(kind: type, value: Any) -> Any:
     raise _Mismatch
 
 
-def _finite(value: float) -> float:
+def _finite(value: int | float) -> float:
     try:
         number = float(value)
     except OverflowError:  # a whole number of more than 308 digits

@@ -11,9 +11,8 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from measure import Target, arguments, in_turns, median_ratio, print_document  # before torch: one thread
-
 import torch
+from measure import Target, arguments, in_turns, median_ratio, print_document  # before torch: one thread
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -23,6 +22,8 @@ from tuner import trial
 from tuner.datasets import Examples
 
 BATCH_SIZE = 64
+
+Transform = Callable[[Image.Image], torch.Tensor]
 
 
 def main() -> None:
@@ -79,7 +80,7 @@ def main() -> None:
 class PilImages(Dataset[tuple[torch.Tensor, int]]):
     """Images as torchvision's MNIST and FashionMNIST give them: a PIL image of each, then the transform."""
 
-    def __init__(self, examples: Examples, transform: Callable[[Image.Image], torch.Tensor]) -> None:
+    def __init__(self, examples: Examples, transform: Transform) -> None:
         self.data = torch.from_numpy(examples.images[:, 0])
         self.targets = torch.from_numpy(examples.labels)
         self.transform = transform
@@ -91,7 +92,9 @@ class PilImages(Dataset[tuple[torch.Tensor, int]]):
         return len(self.data)
 
 
-def usual_loop(examples: Examples, transform: Callable[[Image.Image], torch.Tensor], workers: int) -> Callable[[], None]:
+def usual_loop(
+    examples: Examples, transform: Callable[[Image.Image], torch.Tensor], workers: int
+) -> Callable[[], None]:
     """Return a function that trains one epoch in the usual way."""
     torch.manual_seed(0)
     loader = DataLoader(PilImages(examples, transform), BATCH_SIZE, shuffle=True, num_workers=workers)

@@ -15,7 +15,7 @@ from tuner.spec import load
 from tuner.spec.document import compose
 from tuner.spec.load import _as_yaml
 
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 WORDS = """
 name seed trial dataset model training loss mixing choice any low high log step mixup none beta ratio alpha epochs

@@ -7,6 +7,7 @@ import pytest
 from tuner.errors import StudyFileError
 from tuner.space import Choice, Section
 from tuner.spec import load, shipped_studies
+from tuner.spec.study import Resources
 
 
 def test_all_but_name_and_trial_has_a_default(load_text, sound):
@@ -117,8 +118,8 @@ def test_value_out_of_range_or_type_says_what_was_read_and_what_is_allowed(compl
 
 
 @pytest.mark.parametrize("gpus", [0, 0.5, 0.33, 0.333, 0.25, 0.2, 0.1, 0.05, 1, 2, 8.0])
-def test_share_of_a_gpu_that_fills_it_is_taken(load_text, sound, gpus):
-    assert load_text(f"{sound}resources: {{gpus: {gpus}}}").resources.gpus == gpus
+def test_share_of_a_gpu_that_fills_it_is_taken(gpus):
+    assert Resources(gpus=gpus).gpus == gpus
 
 
 @pytest.mark.parametrize(

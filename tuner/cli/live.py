@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -28,6 +28,14 @@ class Progress:
         self.epochs = epochs
         self.trials: dict[int, TrialRecord] = {}
         self._start = time.monotonic()
+        self._epochs_before: int | None = None
+
+    def begin(self, trials: int, ended: Sequence[TrialRecord]) -> None:
+        """Take what is known once Ray runs: the number of trials, and those that ended before a resume."""
+        self.trials_wanted = trials
+        self.trials |= {trial.number: trial for trial in ended}
+        self._epochs_before = sum(trial.epochs for trial in ended)
+        self._start = time.monotonic()
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Show the trial as running."""
@@ -43,6 +51,8 @@ class Progress:
 
     def summary(self) -> list[str]:
         """Return the display's lines without the table of running trials."""
+        if self._epochs_before is None:
+            return [f"loading the data and starting Ray, {words.duration(time.monotonic() - self._start)}"]
         counts = {state: sum(trial.state is state for trial in self.trials.values()) for state in TrialState}
         trained = sum(trial.epochs for trial in self.trials.values())
         elapsed = time.monotonic() - self._start
@@ -51,7 +61,7 @@ class Progress:
             f"{counts[TrialState.PRUNED]} stopped, {counts[TrialState.COMPLETE]} done, "
             f"{counts[TrialState.FAILED]} failed",
             self._best(),
-            f"{trained} epochs in {words.duration(elapsed)}{self._left(trained, elapsed)}",
+            f"{trained} epochs, {words.duration(elapsed)}{self._left(trained, elapsed, self._epochs_before)}",
         ]
 
     def __rich__(self) -> RenderableType:
@@ -74,13 +84,13 @@ class Progress:
         against = words.metric(self.metric, baseline.curve[-1])
         return f"{text}; without mixing {against}"
 
-    def _left(self, trained: int, elapsed: float) -> str:
+    def _left(self, trained: int, elapsed: float, before: int) -> str:
         """Estimate the time left: trials to come take as many epochs as the ended ones did on average."""
         ended = [trial.epochs for trial in self.trials.values() if trial.state is not TrialState.RUNNING]
-        if not ended or not trained:
+        if not ended or trained == before:
             return ""
         expected = sum(ended) / len(ended) * self.trials_wanted
-        left = max(0.0, expected - trained) * elapsed / trained
+        left = max(0.0, expected - trained) * elapsed / (trained - before)
         return f", about {words.duration(left)} left"
 
 

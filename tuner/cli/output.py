@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +35,20 @@ def people(stderr: bool = False) -> Console:
     from rich.console import Console  # a tenth of a second, not needed for JSON
 
     return Console(stderr=stderr, highlight=False)
+
+
+@contextmanager
+def others_on_stderr() -> Iterator[None]:
+    """Send to standard error what anybody prints in the block: Ray tells of lost workers on standard output."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _plain(value: Any) -> Any:

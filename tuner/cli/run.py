@@ -54,11 +54,11 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
         sys.stderr.write(f"warning: {warning}\n")
 
     def begun(what: study.Begun) -> None:
-        progress.trials_wanted = what.trials
+        progress.begin(what.trials, what.ended)
         sys.stderr.write(f"study {loaded.name}: {what.slots} trials at a time; MLflow: {what.tracking_uri}\n")
 
     carry_out = study.resume if resuming else study.run
-    with live.shown(progress):
+    with output.others_on_stderr(), live.shown(progress):
         result = carry_out(loaded, [progress] if terminal else [live.Lines()], begun)
     if output.wants_json(as_json):
         output.print_json(result.as_json())
@@ -87,7 +87,7 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
     head.add_row("trials", ", ".join(f"{count} {state}" for state, count in counts.items()))
     head.add_row("epochs", f"{result.epochs_trained} in {words.duration(result.seconds)}")
     head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui")
-    return [head, trials_table(result.trials, metric, maximise)]
+    return [trials_table(result.trials, metric, maximise), head]
 
 
 def trials_table(trials: Sequence[TrialRecord], metric: str, maximise: bool) -> Table:

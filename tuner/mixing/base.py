@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -32,6 +32,7 @@ class Mixture:
         return Mixture(self.sources.to(device, non_blocking=True), self.ratios.to(device, non_blocking=True))
 
 
+@runtime_checkable
 class Method(Protocol):
     """Mix a batch: a pure function of features, mixture and randomness, its options already bound.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from tuner.mixing.base import Method, MethodFacts, Mixture
@@ -55,9 +55,13 @@ class Policy:
         return Mixture(sources, self.ratio.draw(batch, rng)), depth
 
     def apply(
-        self, features: Float[Tensor, "batch *map"], mixture: Mixture, rng: torch.Generator
+        self, features: Shaped[Tensor, "batch *map"], mixture: Mixture, rng: torch.Generator
     ) -> tuple[Float[Tensor, "batch *map"], Mixture]:
-        """Mix features by a drawn mixture; return them with the mixture really applied, on their device."""
+        """Mix features by a drawn mixture; return them with the mixture really applied, on their device.
+
+        Raises:
+            ValueError: the features are not of floating point (the bytes of an image, say).
+        """
         if not features.is_floating_point():
             raise ValueError(f"mixing needs floating point features, got {features.dtype}; convert and normalise first")
         return self.method(features, mixture.to(features.device), rng)

@@ -34,9 +34,8 @@ def small_cnn(
     require_size("small_cnn", image, smallest, "set padding: same" if padding == "valid" else "use larger images")
     stages: list[nn.Module] = []
     for before, after in zip((image.channels, *channels), channels, strict=False):
-        stages.append(
-            nn.Sequential(nn.Conv2d(before, after, kernel, padding=padding), nn.MaxPool2d(2), nn.ReLU(inplace=True))
-        )
+        convolution = _convolution(before, after, kernel, padding)
+        stages.append(nn.Sequential(*convolution, nn.MaxPool2d(2), nn.ReLU(inplace=True)))
     stages[-1] = nn.Sequential(*stages[-1].children(), nn.Dropout(dropout))
     average = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
     stages.append(nn.Sequential(*average, nn.Linear(channels[-1], hidden), nn.ReLU(inplace=True)))
@@ -44,6 +43,13 @@ def small_cnn(
     model = nn.Sequential(*stages)
     model.apply(_initialise)
     return model
+
+
+def _convolution(before: int, after: int, kernel: int, padding: str) -> list[nn.Module]:
+    if padding == "same" and kernel % 2 == 0:
+        # The odd pixel goes to the right and below, as torch's own `same` has it, which warns of even kernels.
+        return [nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(before, after, kernel, padding=kernel // 2 - 1)]
+    return [nn.Conv2d(before, after, kernel, padding=padding)]
 
 
 def _smallest(convolutions: int, kernel: int) -> int:

@@ -60,10 +60,23 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, search: Search) -> None:
         super().__init__()
         self._search = search
+        self._keeps_actors = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle as empty."""
         return {}
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Let Ray keep an idle process for every slot.
+
+        With `reuse_actors` Ray 2.60 (tune/utils/object_cache.py) keeps a single one: when two trials end together the
+        other process is killed, and the next trial waits seconds for a new one. There is no public setting for it.
+        """
+        super().on_trial_add(tune_controller, trial)
+        if not self._keeps_actors:
+            self._keeps_actors = True
+            controller = getattr(tune_controller, "_tune_controller", tune_controller)
+            controller._actor_cache.increase_max(trial.placement_group_factory, self._search.slots)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return STOP when the trial failed, diverged, was stopped by a rung or is complete."""

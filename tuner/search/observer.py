@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tuner.results import EpochMetrics, TrialRecord
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Told of every event, from the driver's event loop: it must return at once and never raise."""
 

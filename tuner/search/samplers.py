@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+
+from tuner.search.quasi_random import QuasiRandomSampler
 
 Sampler = Literal["tpe", "random", "qmc", "grid"]
 
 _STARTUP_TRIALS = 10
 
 
-def sampler(name: Sampler, seed: int, number: int) -> BaseSampler:
-    """Return the sampler that draws trial `number`.
+def sampler(name: Sampler, seed: int, number: int, names: Sequence[str]) -> BaseSampler:
+    """Return the sampler that draws trial `number`; `names` are all parameters of the space.
 
     TPE models all parameters of a branch together (multivariate, group) and keeps away from trials that still
     run (constant liar): mean best 0.040 against 0.051 of Optuna 5's default and 0.266 of random search on a
@@ -35,7 +38,6 @@ def sampler(name: Sampler, seed: int, number: int) -> BaseSampler:
                     n_startup_trials=_STARTUP_TRIALS,
                 )
             case "qmc":
-                # One sequence for the whole study: its position is kept in the storage.
-                return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+                return QuasiRandomSampler(names, seed, number)
             case _:
                 return RandomSampler(seed=own_seed)

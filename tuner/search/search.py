@@ -68,6 +68,7 @@ class Search:
         self.out_of_budget = False
         self._metric = spec.objective.metric
         self._template = drawn_template(spec)
+        self._names = sorted(space.domains(self._template))
         self._asha = self._make_asha()
         self._live: dict[int, _Live] = {}
         self._unfinished: deque[int] = deque()
@@ -152,7 +153,7 @@ class Search:
         """Take the first enqueued trial or ask the sampler, and write down the configuration and seed."""
         trials = self.study.get_trials(deepcopy=False)
         number = next((t.number for t in trials if t.state is OptunaState.WAITING), len(trials))
-        self.study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number)
+        self.study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number, self._names)
         handle = self.study.ask()
         template = self._template
         block = handle.user_attrs.get("mixing")

@@ -37,11 +37,12 @@ STUDY_FILE = "study.yaml"
 
 @dataclass(frozen=True)
 class Begun:
-    """What is known once a study has begun: how many trials may run at a time, and where MLflow is."""
+    """What is known once a study has begun: how many trials may run at a time, where MLflow is, what ended before."""
 
     slots: int
     trials: int
     tracking_uri: str
+    ended: tuple[TrialRecord, ...] = ()
 
 
 def run(
@@ -132,7 +133,8 @@ def _drive(
     where = destination()
     record = Recording(Tracking(where, str(study.user_attrs["id"])), spec)
     search = Search(spec, study, slots, [record, *observers])
-    begun(Begun(slots, search.trials_wanted, where.shown))
+    ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
+    begun(Begun(slots, search.trials_wanted, where.shown, ended_before))
     try:
         _fit(search, split)
     finally:

@@ -55,7 +55,7 @@ def standard_scaling(images: np.ndarray, device: torch.device) -> Scaling:
 
     A deviation below one byte counts as one, so that a channel without content does not blow up.
     """
-    counts = sum(map(_histogram, torch.utils.dlpack.from_dlpack(images).split(_HISTOGRAM_IMAGES))).numpy()
+    counts = _histogram(torch.utils.dlpack.from_dlpack(images)).numpy()
     values = np.arange(256)
     mean = counts @ values / counts.sum(1)
     deviation = np.sqrt(np.maximum(counts @ values**2 / counts.sum(1) - mean**2, 1.0))
@@ -74,8 +74,11 @@ def normalised(images: UInt8[Tensor, "batch c h w"], scaling: Scaling) -> Float[
     return torch.addcmul(offset, floats, factor)
 
 
-def _histogram(images: UInt8[Tensor, "batch c h w"]) -> Int[Tensor, "c 256"]:
-    return torch.stack([torch.bincount(channel.reshape(-1), minlength=256) for channel in images.unbind(1)])
+def _histogram(images: UInt8[Tensor, "n c h w"]) -> Int[Tensor, "c 256"]:
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.int64)
+    for part in torch.split(images, _HISTOGRAM_IMAGES):
+        counts += torch.stack([torch.bincount(channel.reshape(-1), minlength=256) for channel in part.unbind(1)])
+    return counts
 
 
 def _on_device(array: np.ndarray, device: torch.device) -> Tensor:

@@ -47,10 +47,8 @@ def load(path: Path) -> dict[str, Any]:
     if written[:start] != _HEADER + hashlib.sha256(content).digest():
         raise ValueError(f"{path} is no checkpoint, or was changed since it was written; delete it to start afresh")
     try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         message = f"{path} holds more than tensors and plain values, and is not read; delete it to start afresh"
         raise ValueError(message) from error
-    if not isinstance(state, dict):
-        raise ValueError(f"{path} is no checkpoint: wanted a dictionary, read {type(state).__name__}")
     return state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -163,7 +164,7 @@ class Training:
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self.training.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16", cache_enabled=True
-        )
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.recipe.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.training.device.type, torch.bfloat16)

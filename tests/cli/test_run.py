@@ -1,0 +1,176 @@
+"""Whole studies as a user starts them: the real command, a real local Ray, a real MLflow store, real images."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import start, tuner
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+
+SMALL = ("--set", "trial.training.epochs=3", "--set", "scheduler.grace_epochs=1", "--set", "search.trials=4")
+
+
+@pytest.fixture
+def home(quick_start) -> Path:
+    return quick_start.home
+
+
+@pytest.fixture
+def study(quick_start) -> dict:
+    return quick_start.result
+
+
+def test_a_study_ends_with_what_scripts_rely_on(study):
+    assert study["study"] == "digits"
+    assert study["state"] == "completed"
+    assert sum(study["trials"].values()) == 30
+    assert study["trials"]["failed"] == 0
+    assert study["baseline"]["params"]["mixing.name"] == "none"
+    assert study["baseline"]["epochs"] == 27
+    assert study["best"]["curve"][-1] >= study["baseline"]["curve"][-1]
+    assert study["best"]["state"] == "complete"
+    assert 30 < study["epochs_trained"] < 30 * 27
+    assert set(study["tracking"]) == {"uri", "experiment_id", "run_id"}
+    assert study["warnings"] == []
+
+
+def test_trials_are_listed_from_the_storage(home, study):
+    code, out, err = tuner(home, "trials", "digits", "--json")
+    assert code == 0, err
+    trials = json.loads(out)
+    assert [trial["number"] for trial in trials] == list(range(30))
+    for trial in trials:
+        assert trial["epochs"] == len(trial["curve"])
+        assert trial["state"] in {"complete", "pruned"}
+        assert trial["cause"]
+        assert re.fullmatch(r"[0-9a-f]{32}", trial["run_id"])
+        assert trial["metrics"]["val_accuracy"] == trial["curve"][-1]
+    assert study["best"] in trials
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
+def test_mlflow_has_a_run_for_the_study_and_one_below_it_for_each_trial(home, study):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(study["tracking"]["uri"])
+    runs = client.search_runs([study["tracking"]["experiment_id"]], max_results=100)
+    parent = [run for run in runs if run.info.run_id == study["tracking"]["run_id"]]
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == study["tracking"]["run_id"]]
+    assert len(parent) == 1
+    assert len(children) == 30
+    assert parent[0].info.status == "FINISHED"
+    states = {"complete": "FINISHED", "pruned": "KILLED"}
+    trials = {trial["run_id"]: trial for trial in json.loads(tuner(home, "trials", "digits", "--json")[1])}
+    for child in children:
+        trial = trials[child.info.run_id]
+        assert child.info.status == states[trial["state"]]
+        assert child.data.tags["cause"] == trial["cause"]
+        assert child.data.params["mixing.name"] == trial["params"]["mixing.name"]
+        history = client.get_metric_history(child.info.run_id, "val_accuracy")
+        assert [point.step for point in history] == list(range(1, trial["epochs"] + 1))
+        assert [point.value for point in history] == trial["curve"]
+
+
+def test_status_and_list_agree_with_the_run(home, study):
+    status = json.loads(tuner(home, "status", "digits", "--json")[1])
+    assert {key: status[key] for key in ("state", "trials", "best", "epochs_trained")} == {
+        key: study[key] for key in ("state", "trials", "best", "epochs_trained")
+    }
+    assert "digits" in [row["study"] for row in json.loads(tuner(home, "ls", "--json")[1])]
+
+
+def test_a_second_study_of_the_name_is_refused_and_changes_nothing(home, study):
+    before = (home / "studies" / "digits" / "journal.log").read_bytes()
+    code, out, err = tuner(home, "run", "digits", *SMALL)
+    assert (code, out) == (2, "")
+    assert "--set name=digits-2" in err
+    assert (home / "studies" / "digits" / "journal.log").read_bytes() == before
+
+
+def test_trials_that_diverge_fail_with_their_cause_and_stop_a_hopeless_study(home):
+    code, out, err = tuner(
+        home, "run", "digits", *SMALL, "--json", "--set", "name=nan", "--set", "limits.failures=3",
+        "--set", "trial.training.optimizer.learning_rate=1.0e+30",
+    )  # fmt: skip
+    ended = json.loads(out)
+    assert code == 1, err
+    assert ended["state"] == "failed"
+    assert ended["trials"]["failed"] in {3, 4}  # the two slots may both be busy when the third fails
+    assert "diverged at epoch 1" in err
+
+
+def test_resources_that_no_node_has_are_refused_at_once(home):
+    code, out, err = tuner(home, "run", "digits", "--set", "name=big", "--set", "resources.cpus=4000")
+    assert (code, out) == (2, "")
+    assert "the largest that fits is resources.cpus: " in err
+    assert not (home / "studies" / "big").exists()
+
+
+LONG = ("--set", "search.trials=3", "--set", "trial.training.epochs=80", "--set", "scheduler={name: fifo}")
+
+
+@pytest.fixture
+def long(home: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    process = start(home, "run", "digits", *LONG, "--json", "--set", f"name={request.node.name.split('_')[1]}")
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def wait_for_epochs(home: Path, name: str, epochs: int) -> None:
+    journal = home / "studies" / name / "journal.log"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if journal.exists() and journal.read_text().count("intermediate_value") >= epochs:
+            return
+        time.sleep(0.2)
+    pytest.fail(f"{name} did not get to {epochs} epochs in two minutes")
+
+
+def test_interrupt_ends_cleanly_and_resume_goes_on(home, long):
+    wait_for_epochs(home, "interrupt", 60)
+    long.send_signal(signal.SIGINT)
+    out, err = long.communicate(timeout=60)
+    assert long.returncode == 130, err
+    assert json.loads(out)["state"] == "interrupted"
+    assert "tuner resume interrupt" in err
+    code, out, err = tuner(home, "resume", "interrupt", "--json")
+    assert code == 0, err
+    ended = json.loads(out)
+    assert ended["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
+    assert ended["epochs_trained"] == 3 * 80
+
+
+def test_worker_killed_goes_on_from_its_checkpoint(home, long):
+    wait_for_epochs(home, "worker", 60)
+    children = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    session = _descendants(long.pid)
+    workers = [
+        int(line.split()[0]) for line in children.splitlines() if re.search("ray::(TrialActor|ResourceTrainable)", line)
+    ]
+    os.kill(next(pid for pid in workers if pid in session), signal.SIGKILL)
+    out, err = long.communicate(timeout=200)
+    assert long.returncode == 0, err
+    ended = json.loads(out)
+    assert ended["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
+    assert ended["epochs_trained"] == 3 * 80
+
+
+def _descendants(pid: int) -> set[int]:
+    """Return the processes of the Ray that `pid` started, which Ray puts into sessions of their own."""
+    table = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
+    parents = {int(child): int(parent) for child, parent in map(str.split, table.splitlines()[1:])}
+    found = {pid}
+    while new := {child for child, parent in parents.items() if parent in found} - found:
+        found |= new
+    return found

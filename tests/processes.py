@@ -1,0 +1,32 @@
+"""Run the real command in a process of its own, as a user does, with its own TUNER_HOME."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.readme import ROOT
+
+TUNER = [sys.executable, "-c", "from tuner.cli import main; main()"]
+
+
+def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `tuner` in the repository's folder, with nothing of the caller's Ray, MLflow and tuner settings."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
+    return subprocess.Popen(
+        [*TUNER, *arguments],
+        cwd=ROOT,
+        env=own | {"TUNER_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def tuner(home: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run `tuner` to its end; return its exit code, standard output and standard error."""
+    process = start(home, *arguments)
+    out, err = process.communicate(timeout=280)
+    return process.returncode, out, err

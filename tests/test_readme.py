@@ -1,0 +1,47 @@
+"""The README is true: its commands end well, its study file is valid, its Python runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests import readme
+from tests.processes import tuner
+from tuner import spec
+
+QUICK = {"trials", "status", "ls", "methods", "datasets", "models", "doctor"}
+
+
+def test_the_first_commands_are_the_install_and_the_tests():
+    assert readme.commands()[:2] == [
+        "pip install uv && uv run tuner run search_spaces/digits.yaml",
+        "pip install uv && uv run pytest",
+    ]
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("arguments", [a for a in readme.tuner_arguments() if a[0] in QUICK], ids=" ".join)
+def test_commands_end_well_after_the_quick_start(quick_start, arguments):
+    code, out, err = tuner(quick_start.home, *arguments)
+    assert code == 0, err
+    assert json.loads(out)
+
+
+def test_every_command_is_tested_somewhere():
+    tested_elsewhere = {"run", "ui", "validate"}  # tests/cli
+    assert {arguments[0] for arguments in readme.tuner_arguments()} <= QUICK | tested_elsewhere
+
+
+def test_the_study_file_is_valid(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(readme.blocks("yaml")[0])
+    assert spec.load(path).name == "my-study"
+
+
+def test_the_python_example_runs(capsys):
+    space: dict = {}
+    exec(readme.blocks("python")[0], space)
+    assert space["last"].epoch == 5
+    assert space["last"].val_accuracy > 0.5

@@ -1,0 +1,95 @@
+"""The records that travel, and what scripts read of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from tuner.results import (
+    OBJECTIVES,
+    EpochMetrics,
+    StudyResult,
+    StudyState,
+    TrialRecord,
+    TrialState,
+    best_of,
+    flatten,
+    unmixed_baseline,
+)
+
+
+def record(number: int, *curve: float, state: TrialState = TrialState.COMPLETE, **more: Any) -> TrialRecord:
+    fields: dict[str, Any] = {"cause": "", "params": {"mixing.name": "mixup"}, "metrics": {}, "seed": 0, **more}
+    return TrialRecord(number=number, state=state, curve=curve, **fields)
+
+
+def metrics(**more: float) -> EpochMetrics:
+    values: dict[str, Any] = {
+        "epoch": 1,
+        "train_loss": 1.0,
+        "val_accuracy": 0.5,
+        "val_nll": 1.0,
+        "val_ece": 0.1,
+        "learning_rate": 0.1,
+        "examples_per_second": 10.0,
+        "seconds": 1.0,
+    }
+    return EpochMetrics(**{**values, **more})
+
+
+@pytest.mark.parametrize("name", ["train_loss", "val_accuracy", "val_nll", "val_ece"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_metrics_with_nan_or_infinity_are_not_finite(name, value):
+    assert metrics().is_finite()
+    assert not metrics(**{name: value}).is_finite()
+
+
+def test_every_objective_is_a_metric_with_a_direction():
+    assert set(OBJECTIVES) <= set(metrics().as_dict())
+    assert set(OBJECTIVES.values()) == {"max", "min"}
+    assert "epoch" not in metrics().as_dict()
+
+
+def test_best_is_the_last_value_of_a_whole_training():
+    stopped = record(0, 0.99, state=TrialState.PRUNED)
+    failed = record(1, 0.98, state=TrialState.FAILED)
+    peaked, better, equal = record(2, 0.9, 0.5), record(3, 0.1, 0.6), record(4, 0.6)
+    trials = [equal, stopped, failed, peaked, better]
+    assert best_of(trials, maximise=True) is better
+    assert best_of(trials, maximise=False) is peaked
+    assert best_of([stopped, failed], maximise=True) is None
+
+
+def test_baseline_is_the_unmixed_trial_that_was_given():
+    drawn = record(0, 0.5, params={"mixing.name": "none"})
+    given_mixup = record(1, 0.5, baseline=True)
+    given = record(2, 0.5, params={"mixing.name": "none"}, baseline=True)
+    assert unmixed_baseline([drawn, given_mixup, given]) is given
+    assert unmixed_baseline([drawn, given_mixup]) is None
+
+
+def test_configuration_is_flattened_to_dotted_names():
+    config = {"mixing": {"name": "mixup", "ratio": {"name": "beta", "alpha": 0.2}, "depths": [0, 1]}, "seed": 1}
+    assert flatten(config) == {
+        "mixing.name": "mixup",
+        "mixing.ratio.name": "beta",
+        "mixing.ratio.alpha": 0.2,
+        "mixing.depths": [0, 1],
+        "seed": 1,
+    }
+
+
+def test_json_has_the_keys_that_scripts_rely_on():
+    trials = (record(0, 0.5, 0.6), record(1, 0.4, state=TrialState.PRUNED), record(2, state=TrialState.FAILED))
+    result = StudyResult("digits", StudyState.COMPLETED, trials, trials[0], None, 1.23456, {"uri": "sqlite"})
+    read = json.loads(json.dumps(result.as_json()))
+    assert set(read) >= {"study", "state", "trials", "best", "baseline", "seconds", "epochs_trained", "tracking"}
+    assert (read["state"], read["epochs_trained"], read["baseline"]) == ("completed", 3, None)
+    assert read["trials"] == {"complete": 1, "pruned": 1, "failed": 1}
+    assert set(read["best"]) >= {
+        *("number", "state", "cause", "params", "epochs", "metrics", "curve", "seed", "run_id"),
+    }
+    assert (read["best"]["epochs"], read["best"]["curve"]) == (2, [0.5, 0.6])
