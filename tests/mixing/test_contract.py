@@ -72,6 +72,15 @@ def test_half_precision_rounds_only_the_result(case: Case, dtype):
 
 
 @every_setting
+def test_memory_format_changes_no_value(case: Case):
+    features = random_images(7, 3, 8, 6)
+    mixed, mixture = applied(case.policy(), features)
+    last, same = applied(case.policy(), features.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(last, mixed)
+    assert torch.equal(mixture.ratios, same.ratios)
+
+
+@every_setting
 def test_same_seed_same_result_and_another_seed_another(case: Case):
     features = random_images(16, 3, 8, 6)
     first, again, other = (applied(case.policy(), features, seed)[0] for seed in (0, 0, 1))

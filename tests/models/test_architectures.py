@@ -10,6 +10,7 @@ from torch import nn
 
 from tuner.catalog import resolve
 from tuner.models import MODELS, ImageShape
+from tuner.models.residual import PreActivationBlock
 
 
 def built(name: str, image: ImageShape, classes: int = 10, **parameters: Any) -> nn.Sequential:
@@ -96,6 +97,19 @@ def test_preact_resnet18_has_11_17_million_parameters():
 def test_wide_resnet_28_10_has_36_5_million_parameters():
     with torch.device("meta"):
         assert size(built("wide_resnet", ImageShape(3, 32, 32))) == pytest.approx(36.5e6, abs=0.05e6)
+
+
+@pytest.mark.parametrize(("before", "after", "stride"), [(3, 3, 1), (3, 5, 1), (3, 3, 2)])
+def test_block_is_pre_activation_with_a_projection_where_the_shape_changes(before, after, stride, rng):
+    block = PreActivationBlock(before, after, stride).eval()
+    features = torch.randn(2, before, 6, 6, generator=rng)
+    # Batch norm in its initial state and evaluation mode is a division by sqrt(1 + 1e-5).
+    active = (features / 1.00001**0.5).relu()
+    residual = block.conv2((block.conv1(active) / 1.00001**0.5).relu())
+    shortcut = features
+    if (before, stride) != (after, 1):
+        shortcut = nn.functional.conv2d(active, block.shortcut.weight, stride=stride)
+    torch.testing.assert_close(block(features), residual + shortcut)
 
 
 @pytest.mark.parametrize(("name", "sides"), [("preact_resnet18", [32, 16, 8, 4]), ("wide_resnet", [32, 16, 8])])

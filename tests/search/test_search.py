@@ -9,7 +9,7 @@ from optuna.trial import TrialState as OptunaState
 
 from tests.search.conftest import STUDY, again, begin, drive, metrics, rising, train
 from tuner.results import TrialState
-from tuner.search import storage
+from tuner.search import baselines, storage
 
 
 def records(search):
@@ -233,3 +233,15 @@ def test_observers_hear_every_event_once(load):
     assert heard[0] == ("start", 0)
     assert heard.count(("end", 0, TrialState.COMPLETE)) == 1
     assert [event for event in heard if event[:2] == ("epoch", 0)] == [("epoch", 0, epoch) for epoch in range(1, 10)]
+
+
+def test_a_driver_killed_while_it_queued_the_baselines_queues_the_rest(load):
+    loaded = load("search.baselines=literature")
+    whole = storage.create(loaded.name, maximise=True)
+    baselines.enqueue(loaded, whole)
+    half = storage.create("half", maximise=True)
+    half.enqueue_trial({}, user_attrs=whole.trials[0].user_attrs)
+    baselines.enqueue(loaded, half)
+    assert [t.user_attrs for t in half.trials] == [t.user_attrs for t in whole.trials]
+    baselines.enqueue(loaded, half)
+    assert len(half.trials) == 3

@@ -49,11 +49,12 @@ def test_weight_decay_of_adamw_is_apart_from_the_gradient_and_adams_is_not():
     for name in ("adam", "adamw"):
         parameter = Parameter(torch.tensor([2.0]))
         optimizer = built(parameter, name, learning_rate=0.01, weight_decay=0.5)
-        parameter.grad = torch.tensor([1.0])
+        parameter.grad = torch.tensor([-0.5])
         optimizer.step()
         moved[name] = 2 - float(parameter.detach())
-    # Adam's first step is its learning rate, whatever the gradient; AdamW adds 0.01 x 0.5 x 2.
-    assert moved == pytest.approx({"adam": 0.01, "adamw": 0.02}, abs=1e-5)
+    # A first step is the learning rate against the gradient's sign. Adam's decay, 0.5 x 2, turns that sign; AdamW's
+    # shrinks the weight by 0.01 x 0.5 x 2, which the step uphill undoes.
+    assert moved == pytest.approx({"adam": 0.01, "adamw": 0.0}, abs=1e-5)
 
 
 def test_nesterov_without_momentum_is_refused():

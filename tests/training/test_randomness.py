@@ -83,6 +83,17 @@ def test_every_epoch_has_an_order_of_its_own():
     assert not torch.equal(*orders)
 
 
+def test_what_is_drawn_inside_goes_on_from_one_time_to_the_next():
+    streams = RandomStreams(0, torch.device("cpu"))
+    drawn = []
+    for _ in range(2):
+        with streams.own():
+            drawn.append(torch.rand(3))
+    assert not torch.equal(*drawn)
+    with RandomStreams(0, torch.device("cpu")).own():
+        assert torch.equal(torch.rand(6), torch.cat(drawn))
+
+
 def test_streams_differ_from_each_other_and_between_seeds():
     states = [state for seed in (0, 1) for state in RandomStreams(seed, torch.device("cpu")).state().values()]
     assert len({tuple(state.tolist()) for state in states}) == 8

@@ -11,7 +11,7 @@ from rich.table import Table
 from tuner.cli import output, run, words
 from tuner.errors import ServiceError
 from tuner.results import StudyResult, StudyState
-from tuner.search import storage, study
+from tuner.search import storage, stored
 
 
 def ls(as_json: bool) -> None:
@@ -30,8 +30,8 @@ def ls(as_json: bool) -> None:
 
 def status(name: str, as_json: bool) -> None:
     """Say where one study stands."""
-    result = study.stored(name)
-    metric, maximise = study.objective(name)
+    result = stored.stored(name)
+    metric, maximise = stored.objective(name)
     if output.wants_json(as_json):
         output.print_json(result.as_json() | {"metric": metric})
     else:
@@ -41,11 +41,11 @@ def status(name: str, as_json: bool) -> None:
 def trials(name: str, as_json: bool) -> None:
     """List every trial of a study, with its MLflow run where the record can be reached."""
     try:
-        result = study.stored(name, with_runs=True)
+        result = stored.stored(name, with_runs=True)
     except ServiceError as error:
         sys.stderr.write(f"warning: {error}; the trials are shown without their MLflow runs\n")
-        result = study.stored(name)
-    metric, maximise = study.objective(name)
+        result = stored.stored(name)
+    metric, maximise = stored.objective(name)
     if output.wants_json(as_json):
         output.print_json([trial.as_json() for trial in result.trials])
     else:
@@ -53,13 +53,13 @@ def trials(name: str, as_json: bool) -> None:
 
 
 def _overview(name: str) -> dict[str, Any]:
-    result: StudyResult = study.stored(name)
+    result: StudyResult = stored.stored(name)
     best, baseline = (trial.curve[-1] if trial and trial.curve else None for trial in (result.best, result.baseline))
     return {
         "study": name,
         "state": StudyState(result.state).value,
         "trials": result.counts(),
-        "metric": study.objective(name)[0],
+        "metric": stored.objective(name)[0],
         "best": best,
         "baseline": baseline,
         "seconds": round(result.seconds, 3),

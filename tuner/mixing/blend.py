@@ -37,7 +37,7 @@ def blend_masked(
     others, mask = mixture.sources[:, 1], mask.to(features.dtype)
     if not _is_channels_last(features):
         return torch.lerp(features.index_select(0, others), features, mask)
-    # `index_select` forgets channels last, and a mask that is broadcast over the innermost channels costs twice as much.
+    # `index_select` forgets channels last, and broadcasting a mask over the innermost channels costs twice as much.
     dense = features.permute(0, 2, 3, 1)
     weights = mask.permute(0, 2, 3, 1).expand_as(dense).contiguous()
     return torch.lerp(dense.index_select(0, others), dense, weights).permute(0, 3, 1, 2)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
 
 from tuner import space
+from tuner.errors import ConfigError
 from tuner.mixing import METHODS
 from tuner.space import Choice, Constant, Node, Section
 from tuner.spec import StudySpec
+
+_ENQUEUED = "enqueued"
 
 NONE: Mapping[str, Any] = {"name": "none"}
 
@@ -45,29 +48,34 @@ def drawn_template(spec: StudySpec) -> Section:
     return Section({**spec.trial.entries, "mixing": Choice(branches)})
 
 
-def enqueue(spec: StudySpec, study: optuna.Study, blocks: Sequence[Mapping[str, Any]]) -> None:
-    """Put the baselines, and for grid search every point, at the head of the study's queue.
+def enqueue(spec: StudySpec, study: optuna.Study) -> None:
+    """Put the baselines, and for grid search every point, at the head of the study's queue, once.
 
-    A baseline that the space could draw is enqueued as its parameters, so that the sampler learns from it.
+    A baseline that the space could draw is enqueued as its parameters, so that the sampler learns from it. A driver
+    that died half way through is continued where it stopped.
 
     Raises:
         ValueError: a grid over a continuous range, or of more points than `search.trials`.
     """
-    template = drawn_template(spec)
-    for block in blocks:
-        attributes: dict[str, Any] = {"baseline": True}
-        try:
-            parameters = space.parameters_of(template, {"mixing": block})
-        except ValueError:
-            parameters = {}
-            attributes["mixing"] = json.dumps(block)
-        study.enqueue_trial(parameters, user_attrs=attributes)
+    if study.user_attrs.get(_ENQUEUED):
+        return
+    queue = [_baseline(block, drawn_template(spec)) for block in blocks(spec)]
     if spec.search.sampler == "grid":
-        points = space.grid(template)
-        if len(points) > spec.search.trials:
-            raise ValueError(f"the grid has {len(points)} points, more than search.trials: {spec.search.trials}")
-        for point in points:
-            study.enqueue_trial(point, skip_if_exists=True)
+        given = [parameters for parameters, _ in queue]
+        queue += [(point, {}) for point in space.grid(drawn_template(spec)) if point not in given]
+        if len(queue) > spec.search.trials:
+            raise ValueError(f"the grid has {len(queue)} trials, more than search.trials: {spec.search.trials}")
+    for parameters, attributes in queue[len(study.get_trials(deepcopy=False)) :]:
+        study.enqueue_trial(parameters, user_attrs=attributes)
+    study.set_user_attr(_ENQUEUED, True)
+
+
+def _baseline(block: Mapping[str, Any], template: Section) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a baseline's parameters and attributes: with its block where the space could not draw it."""
+    try:
+        return dict(space.parameters_of(template, {"mixing": block})), {"baseline": True}
+    except ConfigError:
+        return {}, {"baseline": True, "mixing": json.dumps(block)}
 
 
 def _published(name: str) -> dict[str, Any] | None:

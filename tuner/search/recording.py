@@ -7,8 +7,6 @@ from tuner.search.strata import stratum
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, TrackingReport
 
-_FLUSH_SECONDS = 60.0
-
 
 class Recording:
     """An observer that records trials, epochs and causes, and the study around them."""
@@ -40,8 +38,8 @@ class Recording:
         """Return the runs written so far, by trial number."""
         return self._tracking.run_ids()
 
-    def close(self, result: StudyResult) -> TrackingReport:
-        """Close the study's run with its result, and wait until all is written or a minute has passed."""
+    def close(self, result: StudyResult, timeout_seconds: float) -> TrackingReport:
+        """Close the study's run with its result, and wait until all is written, at most `timeout_seconds`."""
         metric = self._spec.objective.metric
         summary: dict[str, float | int | str] = {"seconds": result.seconds, "epochs_trained": result.epochs_trained}
         summary |= {f"trials_{state}": count for state, count in result.counts().items()}
@@ -49,7 +47,7 @@ class Recording:
             if trial is not None and trial.curve:
                 summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
         self._tracking.study_ended(result.state, summary)
-        return self._tracking.close(_FLUSH_SECONDS)
+        return self._tracking.close(timeout_seconds)
 
     def _stratum(self, trial: TrialRecord) -> str:
         return stratum(trial.config, self._spec.scheduler.strata)

@@ -44,7 +44,6 @@ class Assignment:
     number: int
     config: Mapping[str, Any]
     seed: int
-    split_seed: int
     checkpoint: Path
 
 
@@ -99,7 +98,6 @@ class Search:
             live.record.number,
             live.record.config,
             live.record.seed,
-            self.spec.seed,
             self.checkpoint_path(live.record.number),
         )
 

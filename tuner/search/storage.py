@@ -33,14 +33,23 @@ def create(name: str, maximise: bool) -> optuna.Study:
     Raises:
         UsageError: a study of that name exists.
     """
+    refuse_existing(name)
+    study_directory(name).mkdir(parents=True, exist_ok=True)
+    direction = StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
+    return optuna.create_study(study_name=name, storage=_storage(name), direction=direction)
+
+
+def refuse_existing(name: str) -> None:
+    """Check that the name is free, so that two studies never mix.
+
+    Raises:
+        UsageError: a study of that name exists.
+    """
     if exists(name):
         raise UsageError(
             f"a study named {name} exists in {study_directory(name)}; go on with `tuner resume {name}`, look at it "
             f"with `tuner trials {name}`, or run under another name: --set name={name}-2"
         )
-    study_directory(name).mkdir(parents=True, exist_ok=True)
-    direction = StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
-    return optuna.create_study(study_name=name, storage=_storage(name), direction=direction)
 
 
 def load(name: str) -> optuna.Study:

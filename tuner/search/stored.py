@@ -1,0 +1,78 @@
+"""What is stored of a study, read back; and the lock that keeps two drivers off one study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import optuna
+from filelock import FileLock, Timeout
+
+from tuner.errors import UsageError
+from tuner.home import study_directory
+from tuner.results import StudyResult, StudyState, best_of, unmixed_baseline
+from tuner.search import storage
+from tuner.tracking import child_runs, destination
+
+
+def stored(name: str, with_runs: bool = False) -> StudyResult:
+    """Return what is stored of a study; `with_runs` looks up its MLflow runs.
+
+    Raises:
+        UsageError: there is no such study.
+        ServiceError: MLflow is out of reach, and its runs were asked for.
+    """
+    study = storage.load(name)
+    state = StudyState(study.user_attrs.get("state", StudyState.INTERRUPTED))
+    if state is StudyState.RUNNING and not _is_driven(name):
+        state = StudyState.INTERRUPTED
+    where = destination()
+    runs = run_ids(study)
+    if with_runs and len(runs) < len(study.get_trials(deepcopy=False)):
+        runs = {**runs, **child_runs(name, where, str(study.user_attrs.get("id", "")))}
+    found = result(study, state, float(study.user_attrs.get("seconds", 0.0)), runs)
+    return replace(found, tracking={"uri": where.shown, **study.user_attrs.get("tracking", {})})
+
+
+def objective(name: str) -> tuple[str, bool]:
+    """Return a stored study's metric, and whether larger is better."""
+    study = storage.load(name)
+    return str(study.user_attrs["metric"]), study.direction is optuna.study.StudyDirection.MAXIMIZE
+
+
+def result(
+    study: optuna.Study, state: StudyState, seconds: float, runs: Mapping[int, str] | None = None
+) -> StudyResult:
+    """Return what a study's storage holds, as a result; `runs` are the trials' MLflow runs."""
+    trials = tuple(storage.records(study, runs))
+    maximise = study.direction is optuna.study.StudyDirection.MAXIMIZE
+    return StudyResult(study.study_name, state, trials, best_of(trials, maximise), unmixed_baseline(trials), seconds)
+
+
+def run_ids(study: optuna.Study) -> dict[int, str]:
+    """Return the MLflow runs that the study's storage remembers, by trial number."""
+    return {int(number): run_id for number, run_id in study.user_attrs.get("runs", {}).items()}
+
+
+@contextmanager
+def only_driver(name: str) -> Iterator[None]:
+    """Hold the study's lock, so that two drivers never run one study."""
+    lock = FileLock(study_directory(name) / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UsageError(f"study {name} is being run by another process; wait for it, or stop it first") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _is_driven(name: str) -> bool:
+    """Tell whether a driver holds the study's lock now."""
+    try:
+        with only_driver(name):
+            return False
+    except UsageError:
+        return True

@@ -1,0 +1,58 @@
+"""Ray Tune drives a search: the one place where Tune is put together.
+
+Imported after `session` has connected: Ray reads its settings when it is imported.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from ray import tune
+from ray.exceptions import RayError
+from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, TuneError
+
+from tuner.datasets import Split
+from tuner.errors import StudyFailed
+from tuner.home import study_directory
+from tuner.search.adapters import SearchScheduler, SearchSearcher
+from tuner.search.search import Search
+from tuner.search.worker import TrialActor
+
+RETRIES = 3
+"""How often a trial whose process is lost begins again, from its last checkpoint."""
+
+
+def drive(search: Search, split: Split) -> None:
+    """Run a search's trials until it is finished or the user interrupts.
+
+    Raises:
+        StudyFailed: Ray Tune itself broke; what is stored is kept.
+    """
+    if search.finished:
+        return
+    resources = search.spec.resources
+    scratch = study_directory(search.spec.name) / "ray"
+    trainable = tune.with_resources(
+        tune.with_parameters(TrialActor, split=split),
+        {"cpu": resources.cpus, **({"gpu": resources.gpus} if resources.gpus else {})},
+    )
+    tuner = tune.Tuner(
+        trainable,
+        tune_config=TuneConfig(
+            search_alg=SearchSearcher(search), scheduler=SearchScheduler(search), num_samples=-1, reuse_actors=True
+        ),
+        run_config=RunConfig(
+            name="tune",
+            storage_path=str(scratch),
+            verbose=0,
+            failure_config=FailureConfig(max_failures=RETRIES),
+            checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # the trials write their own
+        ),
+    )
+    try:
+        tuner.fit()
+    except (RayError, TuneError) as error:
+        name = search.spec.name
+        raise StudyFailed(f"Ray Tune broke off: {error}; go on with: tuner resume {name}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
