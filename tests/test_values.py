@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from annotated_types import Ge, Gt, Le, Len, Lt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.values import bounds, checked, describe, shown
@@ -79,6 +79,7 @@ def test_whole_number_too_large_for_a_float_is_refused_not_a_crash():
         checked(float, 10**400)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())))
 @pytest.mark.parametrize("annotation", [bool, int, float, str, Rate, Depths, Padding, int | None], ids=str)
 def test_any_value_is_taken_or_refused_with_words(annotation, value):

@@ -70,7 +70,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def _continued(self) -> Training:
         training = trial.build(trial.resolve(self.trial_config), self.split, self.seed, self.device)
         if self.checkpoint_path.exists():
-            training.restore(checkpoint.load(self.checkpoint_path))
+            try:
+                training.restore(checkpoint.load(self.checkpoint_path))
+            except ValueError:
+                # Damaged on disk: the trial begins again, and its epochs come out the same.
+                self.checkpoint_path.unlink()
         return training
 
     def _save_if_due(self, training: Training) -> None:
