@@ -25,6 +25,9 @@ RATIOS: dict[str, dict[str, Any]] = {
     "fixed": {"name": "fixed", "shares": [0.3, 0.7]},
     "sum_below_one": {"name": "beta", "scale": 0.6},
 }
+_OPTIONS: dict[str, dict[str, Any]] = {"cutout": {"length": 3}}
+"""What a method needs to show something on images of a few pixels."""
+
 _COUNTS = {"one_source": 1, "three_sources": 3, "nine_sources": 9}
 _COMMON = {"ratio", "probability", "depths"}
 
@@ -42,7 +45,7 @@ class Case:
 
     def policy(self, **more: Any) -> Policy:
         """Build the policy; it mixes every batch, so that `none` has something to show too."""
-        config: dict[str, Any] = {"name": self.method, **more}
+        config: dict[str, Any] = {"name": self.method, **_OPTIONS.get(self.method, {}), **more}
         if self.ratio is not None:
             config.setdefault("ratio", RATIOS[self.ratio])
         if self.switched is not None:

@@ -123,10 +123,10 @@ def test_per_batch_gives_all_rows_the_same_ratios_and_each_batch_its_own(name, r
     first, second = distribution.draw(6, rng), distribution.draw(6, rng)
     assert first.shape == (6, distribution.count)
     assert (first == first[0]).all()
-    assert name == "fixed" or not torch.equal(first, second)
+    assert name in {"fixed", "zeta"} or not torch.equal(first, second)
 
 
-@pytest.mark.parametrize("name", sorted(set(RATIOS) - {"fixed"}))
+@pytest.mark.parametrize("name", sorted(set(RATIOS) - {"fixed", "zeta"}))
 def test_per_example_gives_each_row_its_own_ratios(name, rng):
     assert len(built(name).draw(50, rng)[:, 0].unique()) > 25
 

@@ -18,9 +18,15 @@ from torch import Tensor
 from tuner.catalog import Entry, Nested, Table, entry
 from tuner.mixing.base import MethodFacts, Mixture
 from tuner.mixing.cutmix import cutmix
+from tuner.mixing.cutout import cutout
+from tuner.mixing.fmix import fmix
+from tuner.mixing.gridmix import gridmix
 from tuner.mixing.mixup import mixup
 from tuner.mixing.policy import Policy
 from tuner.mixing.ratios import RATIOS, RatioDistribution, fixed
+from tuner.mixing.resizemix import resizemix
+from tuner.mixing.sample_pairing import sample_pairing
+from tuner.mixing.smoothmix import smoothmix
 
 __all__ = ["METHODS", "RATIOS", "MethodFacts", "Mixture", "Policy", "RatioDistribution"]
 
@@ -28,17 +34,24 @@ Probability = Annotated[float, Ge(0), Le(1)]
 Depths = Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)]
 
 
-def _method(name: str, function: Callable[..., Any], facts: MethodFacts, source: str, ratio: dict[str, Any]) -> Entry:
-    """Make a method's entry: what every policy has (ratio, probability, depths) and the method's own options."""
+def _method(
+    name: str, function: Callable[..., Any], facts: MethodFacts, source: str, ratio: dict[str, Any] | None = None
+) -> Entry:
+    """Make a method's entry: what every policy has (ratio, probability, depths) and the method's own options.
+
+    A method without a default `ratio` mixes nothing with anything, and has none to set.
+    """
 
     def policy(
-        *, ratio: RatioDistribution, probability: Probability = 1.0, depths: Depths = (0,), **options: Any
+        *, ratio: RatioDistribution | None = None, probability: Probability = 1.0, depths: Depths = (0,), **options: Any
     ) -> Policy:
-        return Policy(name, functools.partial(function, **options), facts, ratio, probability, depths)
+        drawn = ratio or fixed(shares=(1.0,))
+        return Policy(name, functools.partial(function, **options), facts, drawn, probability, depths)
 
     common = entry(policy, nested={"ratio": Nested(RATIOS, ratio)}).parameters
     own = entry(function)
-    return replace(own, function=policy, parameters=common + own.parameters, source=source, facts=facts)
+    parameters = tuple(parameter for parameter in common if ratio or parameter.name != "ratio") + own.parameters
+    return replace(own, function=policy, parameters=parameters, source=source, facts=facts)
 
 
 def _unmixed(features: Tensor, mixture: Mixture, rng: torch.Generator) -> tuple[Tensor, Mixture]:
@@ -68,6 +81,49 @@ METHODS = Table(
             cutmix,
             MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
             source="Yun et al. 2019, arXiv 1905.04899",
+            ratio={"name": "beta", "alpha": 1.0},
+        ),
+        "sample_pairing": _method(
+            "sample_pairing",
+            sample_pairing,
+            MethodFacts(
+                (1, None), any_depth=True, convex_only=False, published={"name": "fixed", "shares": [0.5, 0.5]}
+            ),
+            source="Inoue 2018, arXiv 1801.02929",
+            ratio={"name": "fixed", "shares": [0.5, 0.5]},
+        ),
+        "cutout": _method(
+            "cutout",
+            cutout,
+            MethodFacts((1, 1)),
+            source="DeVries and Taylor 2017, arXiv 1708.04552",
+        ),
+        "fmix": _method(
+            "fmix",
+            fmix,
+            MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
+            source="Harris et al. 2020, arXiv 2002.12047",
+            ratio={"name": "beta", "alpha": 1.0},
+        ),
+        "resizemix": _method(
+            "resizemix",
+            resizemix,
+            MethodFacts((2, 2), published={"name": "uniform_scale"}),
+            source="Qin et al. 2020, arXiv 2012.11101",
+            ratio={"name": "uniform_scale"},
+        ),
+        "gridmix": _method(
+            "gridmix",
+            gridmix,
+            MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
+            source="Baek, Bang and Shim 2021, Pattern Recognition 109",
+            ratio={"name": "beta", "alpha": 1.0},
+        ),
+        "smoothmix": _method(
+            "smoothmix",
+            smoothmix,
+            MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
+            source="Lee et al. 2020, SmoothMix, CVPR Workshops",
             ratio={"name": "beta", "alpha": 1.0},
         ),
     },

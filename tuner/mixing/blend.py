@@ -34,13 +34,28 @@ def blend_masked(
 
     The mask is a float one and the blend a `lerp`: five times faster on a CPU than `where` with booleans.
     """
-    others, mask = mixture.sources[:, 1], mask.to(features.dtype)
+    others = mixture.sources[:, 1]
     if not _is_channels_last(features):
-        return torch.lerp(features.index_select(0, others), features, mask)
-    # `index_select` forgets channels last, and broadcasting a mask over the innermost channels costs twice as much.
+        return blend_with(features, features.index_select(0, others), mask)
+    # `index_select` forgets channels last.
+    other = features.permute(0, 2, 3, 1).index_select(0, others).permute(0, 3, 1, 2)
+    return blend_with(features, other, mask)
+
+
+def blend_with(
+    features: Float[Tensor, "batch c h w"], other: Float[Tensor, "batch c h w"], mask: Float[Tensor, "batch #c h w"]
+) -> Float[Tensor, "batch c h w"]:
+    """Return `features` where `mask` is 1 and `other` where it is 0, in the features' memory format."""
+    if features.dtype in {torch.float16, torch.bfloat16}:
+        # A soft mask is not rounded to the features' type, nor is the sum.
+        return blend_with(features.float(), other.float(), mask).to(features.dtype)
+    mask = mask.to(features.dtype)
+    if not _is_channels_last(features):
+        return torch.lerp(other, features, mask)
+    # Broadcasting a mask over the innermost channels costs twice as much.
     dense = features.permute(0, 2, 3, 1)
     weights = mask.permute(0, 2, 3, 1).expand_as(dense).contiguous()
-    return torch.lerp(dense.index_select(0, others), dense, weights).permute(0, 3, 1, 2)
+    return torch.lerp(other.permute(0, 2, 3, 1).contiguous(), dense, weights).permute(0, 3, 1, 2)
 
 
 def _is_channels_last(features: Tensor) -> bool:

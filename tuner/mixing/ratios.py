@@ -139,6 +139,43 @@ def fixed(
     return RatioDistribution(len(shares), sample, per, scale)
 
 
+def zeta(
+    *,
+    count: Annotated[int, Ge(2), Le(64)] = 4,
+    gamma: Annotated[float, Gt(0), Le(100)] = 2.4,
+    per: Per = "example",
+    scale: Scale = 1.0,
+) -> RatioDistribution:
+    """Fixed weights 1 / i^gamma over `count` sources, the example's own the largest.
+
+    From gamma 1.7287 on the example keeps more than all others together, whatever the count.
+
+    Source: Abhishek et al., Multi-Sample zeta-mixup (arXiv 2204.03323), equation 3.
+    """
+    weights = torch.arange(1, count + 1, dtype=torch.float64) ** -gamma
+    weights /= weights.sum()
+    return RatioDistribution(count, lambda rows, rng: weights.to(rng.device).expand(rows, -1), per, scale)
+
+
+def uniform_scale(
+    *, smallest: Share = 0.1, largest: Share = 0.8, per: Per = "example", scale: Scale = 1.0
+) -> RatioDistribution:
+    """The other source's share is the square of a uniform side, from `smallest` to `largest`.
+
+    Raises:
+        ValueError: the smallest side is larger than the largest.
+
+    Source: Qin et al., ResizeMix (arXiv 2012.11101), section 3.2.
+    """
+    if smallest > largest:
+        raise ValueError(f"smallest must not be above largest, got {smallest:g} and {largest:g}")
+
+    def sample(rows: int, rng: torch.Generator) -> Tensor:
+        return _pair(1 - (smallest + (largest - smallest) * _rand(rows, rng)) ** 2)
+
+    return RatioDistribution(2, sample, per, scale)
+
+
 RATIOS = Table(
     "ratio distribution",
     {
@@ -148,6 +185,8 @@ RATIOS = Table(
         "clipped_normal": entry(clipped_normal),
         "dirichlet": entry(dirichlet),
         "fixed": entry(fixed),
+        "zeta": entry(zeta),
+        "uniform_scale": entry(uniform_scale),
     },
 )
 

@@ -1,0 +1,36 @@
+"""GridMix: whole cells of a grid are taken from one image or the other."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from jaxtyping import Float
+from torch import Tensor
+
+from tuner.mixing.base import Mixture
+from tuner.mixing.blend import blend_masked
+from tuner.mixing.masks import top_share
+
+
+def gridmix(
+    features: Float[Tensor, "batch c h w"], mixture: Mixture, rng: torch.Generator, *, cells: Annotated[int, Ge(2)] = 4
+) -> tuple[Float[Tensor, "batch c h w"], Mixture]:
+    """Each cell of a grid comes from one image or the other; the target follows the pixels.
+
+    The number of the example's own cells is its ratio's share of `cells` x `cells`, to the nearest cell. The paper's
+    extra loss on each cell's own label is not part of this.
+
+    Source: Baek, Bang and Shim, GridMix (Pattern Recognition 109, 2021), section 3.2.
+    """
+    height, width = features.shape[-2:]
+    scores = torch.rand(len(features), cells, cells, generator=rng, device=rng.device)
+    wanted = (mixture.ratios[:, 0] * cells**2).round() / cells**2
+    chosen = top_share(scores.to(features.device, non_blocking=True), wanted)
+    rows = torch.arange(height, device=features.device) * cells // height
+    columns = torch.arange(width, device=features.device) * cells // width
+    mask = chosen[:, rows[:, None], columns[None, :]]
+    own = mask.mean(dim=(1, 2))
+    mixed = blend_masked(features, mixture, mask[:, None])
+    return mixed, Mixture(mixture.sources, torch.stack([own, 1 - own], dim=1))
