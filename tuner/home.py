@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+
+from tuner.errors import UsageError
 
 
 def home() -> Path:
@@ -19,3 +22,18 @@ def studies_directory() -> Path:
 def study_directory(name: str) -> Path:
     """Return a study's folder: Optuna's journal, checkpoints, the record of unsent events."""
     return studies_directory() / name
+
+
+def require_writable() -> None:
+    """Check that TUNER_HOME can be written, before anything is loaded or started.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home()):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{home()} cannot be written ({reason}); set TUNER_HOME to a folder that can") from error

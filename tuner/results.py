@@ -151,9 +151,13 @@ def best_of(trials: Sequence[TrialRecord], maximise: bool) -> TrialRecord | None
     return max(complete, key=lambda trial: (sign * trial.curve[-1], -trial.number), default=None)
 
 
-def unmixed_baseline(trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the no-mixing baseline, if it was started."""
-    return next((t for t in trials if t.baseline and t.params.get("mixing.name") == "none"), None)
+def unmixed_baseline(trials: Sequence[TrialRecord], maximise: bool) -> TrialRecord | None:
+    """Return what mixing has to beat: the best complete trial without mixing, or the given one while none is.
+
+    There are several where something else is searched beside the mixing, and then the best of them is the fair one.
+    """
+    unmixed = [trial for trial in trials if trial.params.get("mixing.name") == "none"]
+    return best_of(unmixed, maximise) or next((trial for trial in unmixed if trial.baseline), None)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

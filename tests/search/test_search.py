@@ -8,8 +8,10 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 
 from tests.search.conftest import STUDY, again, begin, drive, metrics, rising, train
-from tuner.results import TrialState
+from tuner.errors import StudyFileError
+from tuner.results import TrialState, unmixed_baseline
 from tuner.search import baselines, storage
+from tuner.search.search import Search
 
 
 def records(search):
@@ -238,10 +240,52 @@ def test_observers_hear_every_event_once(load):
 def test_a_driver_killed_while_it_queued_the_baselines_queues_the_rest(load):
     loaded = load("search.baselines=literature")
     whole = storage.create(loaded.name, maximise=True)
-    baselines.enqueue(loaded, whole)
+    baselines.enqueue(whole, baselines.queue(loaded))
     half = storage.create("half", maximise=True)
     half.enqueue_trial({}, user_attrs=whole.trials[0].user_attrs)
-    baselines.enqueue(loaded, half)
+    baselines.enqueue(half, baselines.queue(loaded))
     assert [t.user_attrs for t in half.trials] == [t.user_attrs for t in whole.trials]
-    baselines.enqueue(loaded, half)
+    baselines.enqueue(half, baselines.queue(loaded))
     assert len(half.trials) == 3
+
+
+def test_the_baseline_takes_the_middle_of_what_is_searched_beside_the_mixing(load):
+    text = STUDY.replace(
+        "training: {epochs: 9}",
+        "training: {epochs: 9, optimizer: {name: sgd, learning_rate: {low: 0.001, high: 0.1, log: true}}}",
+    )
+    search = begin(load("search.trials=1", text=text))
+    drive(search, rising)
+    assert records(search)[0].params["training.optimizer.learning_rate"] == pytest.approx(0.01)
+
+
+def test_the_best_unmixed_trial_is_what_mixing_has_to_beat(load):
+    text = STUDY.replace("training: {epochs: 9}", "training: {epochs: 9, batch_size: {any: [32, 64]}}")
+    search = begin(load("search.trials=30", "search.sampler=random", "scheduler={name: fifo}", text=text))
+    drive(search, lambda a, e: 0.5 + 0.01 * a.number + 0.001 * e)
+    unmixed = [r for r in records(search) if r.params["mixing.name"] == "none"]
+    assert len(unmixed) > 1
+    assert unmixed_baseline(records(search), maximise=True) == unmixed[-1]
+
+
+def test_a_grid_of_more_trials_than_wanted_is_refused_before_anything_is_made(load):
+    text = STUDY.replace("alpha: {low: 0.05, high: 8.0, log: true}", "alpha: {any: [0.2, 1.0, 4.0]}")
+    loaded = load("search.sampler=grid", "search.trials=8", "search.baselines=literature", text=text)
+    with pytest.raises(StudyFileError, match=r"search.trials: the grid and its baselines make 9 trials, read 8"):
+        baselines.queue(loaded)
+
+
+def test_a_baseline_that_was_only_asked_for_when_the_driver_died_runs_all_the_same(load):
+    loaded = load()
+    begin(loaded).study.ask()
+    resumed = again(loaded)
+    drive(resumed, rising)
+    assert len(records(resumed)) == 12
+    assert [r.params["mixing.name"] for r in records(resumed) if r.baseline] == ["none"]
+
+
+def test_hours_spent_before_a_resume_count(load):
+    loaded = load("limits.hours=1")
+    study = begin(loaded).study
+    assert Search(loaded, study, 1, spent_seconds=3500).ask() is not None
+    assert Search(loaded, study, 1, spent_seconds=3601).ask() is None

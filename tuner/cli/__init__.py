@@ -15,6 +15,9 @@ def main() -> None:
     except TunerError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        sys.stderr.write(f"error: {error}; what was stored before is kept (`tuner doctor` looks at disk and rights)\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)

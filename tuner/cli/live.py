@@ -75,7 +75,7 @@ class Progress:
 
     def _best(self) -> str:
         trials = list(self.trials.values())
-        best, baseline = best_of(trials, self.maximise), unmixed_baseline(trials)
+        best, baseline = best_of(trials, self.maximise), unmixed_baseline(trials, self.maximise)
         if best is None:
             return f"best {self.metric}: none has run to the end yet"
         text = f"best {self.metric} {words.metric(self.metric, best.curve[-1])}: {words.trial(best)}"

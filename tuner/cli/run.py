@@ -16,7 +16,7 @@ from tuner.cli import live, output, words
 from tuner.errors import UsageError
 from tuner.home import study_directory
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
-from tuner.search import study
+from tuner.search import storage, stored, study
 
 EXIT_CODES = {
     StudyState.COMPLETED: 0,
@@ -32,6 +32,8 @@ def run(source: str, overrides: Sequence[str], smoke: bool, as_json: bool) -> in
     loaded = spec.load(source, overrides)
     if smoke:
         name = f"{loaded.name[:57]}-smoke"
+        if storage.exists(name) and stored.is_driven(name):
+            raise UsageError(f"{name} is running; wait for it")
         shutil.rmtree(study_directory(name), ignore_errors=True)
         loaded = spec.load(source, [*overrides, *_SMOKE, f"name={name}"])
     return _carry_out(loaded, as_json, resuming=False)

@@ -9,14 +9,14 @@ import rich.box
 from rich.table import Table
 
 from tuner.cli import output, run, words
-from tuner.errors import ServiceError
+from tuner.errors import ServiceError, UsageError
 from tuner.results import StudyResult, StudyState
 from tuner.search import storage, stored
 
 
 def ls(as_json: bool) -> None:
     """List every study with its state."""
-    rows = [_overview(name) for name in storage.names()]
+    rows = [row for name in storage.names() if (row := _overview(name)) is not None]
     if output.wants_json(as_json):
         output.print_json(rows)
         return
@@ -52,8 +52,12 @@ def trials(name: str, as_json: bool) -> None:
         output.print_tables(run.trials_table(result.trials, metric, maximise))
 
 
-def _overview(name: str) -> dict[str, Any]:
-    result: StudyResult = stored.stored(name)
+def _overview(name: str) -> dict[str, Any] | None:
+    try:
+        result: StudyResult = stored.stored(name)
+    except UsageError as error:
+        sys.stderr.write(f"warning: {error}\n")
+        return None
     best, baseline = (trial.curve[-1] if trial and trial.curve else None for trial in (result.best, result.baseline))
     return {
         "study": name,

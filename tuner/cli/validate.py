@@ -12,6 +12,7 @@ from tuner.search import baselines, check
 def validate(source: str, overrides: Sequence[str], as_json: bool) -> None:
     """Check a study file and its data, build every corner of its space, and say what was found."""
     loaded = spec.load(source, overrides)
+    baselines.queue(loaded)
     split = check.load(loaded)
     found = {
         "study": loaded.name,

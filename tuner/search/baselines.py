@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
 
 from tuner import space
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, Problem
 from tuner.mixing import METHODS
 from tuner.space import Choice, Constant, Node, Section
 from tuner.spec import StudySpec
+
+Queued = tuple[dict[str, Any], dict[str, Any]]
+"""A trial to run first: its Optuna parameters and user attributes."""
 
 _ENQUEUED = "enqueued"
 
@@ -48,34 +51,43 @@ def drawn_template(spec: StudySpec) -> Section:
     return Section({**spec.trial.entries, "mixing": Choice(branches)})
 
 
-def enqueue(spec: StudySpec, study: optuna.Study) -> None:
-    """Put the baselines, and for grid search every point, at the head of the study's queue, once.
+def queue(spec: StudySpec) -> list[Queued]:
+    """Return what runs first: the baselines, and for grid search every point that is not among them.
 
-    A baseline that the space could draw is enqueued as its parameters, so that the sampler learns from it. A driver
-    that died half way through is continued where it stopped.
+    A baseline that the space could draw comes as its parameters, so that the sampler learns from it. What the space
+    searches beside the mixing is taken at the middle of its range.
 
     Raises:
-        ValueError: a grid over a continuous range, or of more points than `search.trials`.
+        StudyFileError: a grid of more trials than `search.trials`.
     """
+    template = drawn_template(spec)
+    middle = space.middle(Section({key: node for key, node in template.entries.items() if key != "mixing"}))
+    found = [_baseline(block, template, middle) for block in blocks(spec)]
+    if spec.search.sampler == "grid":
+        given = [parameters for parameters, _ in found]
+        found += [(point, {}) for point in space.grid(template) if point not in given]
+        if len(found) > spec.search.trials:
+            message = f"the grid and its baselines make {len(found)} trials, read {spec.search.trials}"
+            advice = f"set it to {len(found)} or make the grid smaller"
+            raise spec.failure([Problem(("search", "trials"), f"{message}; {advice}")])
+    return found
+
+
+def enqueue(study: optuna.Study, queued: Sequence[Queued]) -> None:
+    """Put the queue at the head of a study's, once; a driver that died half way through is continued."""
     if study.user_attrs.get(_ENQUEUED):
         return
-    queue = [_baseline(block, drawn_template(spec)) for block in blocks(spec)]
-    if spec.search.sampler == "grid":
-        given = [parameters for parameters, _ in queue]
-        queue += [(point, {}) for point in space.grid(drawn_template(spec)) if point not in given]
-        if len(queue) > spec.search.trials:
-            raise ValueError(f"the grid has {len(queue)} trials, more than search.trials: {spec.search.trials}")
-    for parameters, attributes in queue[len(study.get_trials(deepcopy=False)) :]:
+    for parameters, attributes in queued[len(study.get_trials(deepcopy=False)) :]:
         study.enqueue_trial(parameters, user_attrs=attributes)
     study.set_user_attr(_ENQUEUED, True)
 
 
-def _baseline(block: Mapping[str, Any], template: Section) -> tuple[dict[str, Any], dict[str, Any]]:
+def _baseline(block: Mapping[str, Any], template: Section, middle: Mapping[str, Any]) -> Queued:
     """Return a baseline's parameters and attributes: with its block where the space could not draw it."""
     try:
-        return dict(space.parameters_of(template, {"mixing": block})), {"baseline": True}
+        return {**middle, **space.parameters_of(template, {"mixing": block})}, {"baseline": True}
     except ConfigError:
-        return {}, {"baseline": True, "mixing": json.dumps(block)}
+        return dict(middle), {"baseline": True, "mixing": json.dumps(block)}
 
 
 def _published(name: str) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tuner import space, trial
 from tuner.datasets import Split
-from tuner.errors import ConfigError, Path, Problem, StudyFileError, dotted
+from tuner.errors import ConfigError, Path, Problem
 from tuner.spec import StudySpec
 
 
@@ -21,7 +21,7 @@ def load(spec: StudySpec) -> Split:
     try:
         split = trial.load_data(trial.resolve(corners[0].config), spec.seed)
     except (ValueError, OSError) as error:
-        raise StudyFileError(f"trial.dataset: {error}") from error
+        raise spec.failure([Problem(("trial", "dataset"), str(error))]) from error
     problems: dict[Problem, None] = {}
     seen: set[str] = set()
     for corner in corners:
@@ -31,7 +31,7 @@ def load(spec: StudySpec) -> Split:
             seen.add(key)
             problems |= dict.fromkeys(_problems(config, split, corner))
     if problems:
-        raise StudyFileError("\n".join(f"{dotted(path)}: {message}" for path, message in problems))
+        raise spec.failure(problems)
     return split
 
 

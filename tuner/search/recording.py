@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import optuna
+
 from tuner.results import EpochMetrics, StudyResult, TrialRecord
+from tuner.search.storage import history, is_started, record
 from tuner.search.strata import stratum
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, TrackingReport
+
+_SILENT_SECONDS = 10.0
 
 
 class Recording:
@@ -34,6 +39,16 @@ class Recording:
         """Close the trial's run with its cause."""
         self._tracking.trial_ended(trial.number, trial.state, trial.cause)
 
+    def repeat(self, study: optuna.Study) -> None:
+        """Tell MLflow again of every trial that ended: what it has already is not written twice."""
+        for frozen in study.get_trials(deepcopy=False):
+            if is_started(frozen) and frozen.state.is_finished():
+                trial = record(frozen, {})
+                self.trial_started(trial)
+                for metrics in history(frozen):
+                    self.epoch_reported(trial, metrics)
+                self.trial_ended(trial)
+
     def run_ids(self) -> dict[int, str]:
         """Return the runs written so far, by trial number."""
         return self._tracking.run_ids()
@@ -47,7 +62,8 @@ class Recording:
             if trial is not None and trial.curve:
                 summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
         self._tracking.study_ended(result.state, summary)
-        return self._tracking.close(timeout_seconds)
+        # Where nothing was taken during the whole study, there is little to wait for.
+        return self._tracking.close(timeout_seconds if self._tracking.has_written else _SILENT_SECONDS)
 
     def _stratum(self, trial: TrialRecord) -> str:
         return stratum(trial.config, self._spec.scheduler.strata)

@@ -26,7 +26,7 @@ from tuner.search.asha import Asha
 from tuner.search.baselines import drawn_template
 from tuner.search.observer import Observer
 from tuner.search.samplers import sampler
-from tuner.search.storage import epoch_key, record
+from tuner.search.storage import epoch_key, is_started, record
 from tuner.search.strata import stratum
 from tuner.spec import StudySpec
 
@@ -57,9 +57,16 @@ class _Live:
 
 
 class Search:
-    """One study's search. `slots` is how many trials may run at a time."""
+    """One study's search: `slots` trials at a time, `spent_seconds` of its hours used before a resume."""
 
-    def __init__(self, spec: StudySpec, study: optuna.Study, slots: int, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        spec: StudySpec,
+        study: optuna.Study,
+        slots: int,
+        observers: Sequence[Observer] = (),
+        spent_seconds: float = 0.0,
+    ) -> None:
         self.spec = spec
         self.study = study
         self.slots = slots
@@ -72,7 +79,8 @@ class Search:
         self._live: dict[int, _Live] = {}
         self._unfinished: deque[int] = deque()
         self._configs: Counter[str] = Counter()
-        self._deadline = time.monotonic() + spec.limits.hours * 3600 if spec.limits.hours else None
+        hours = spec.limits.hours
+        self._deadline = None if hours is None else time.monotonic() + hours * 3600 - spent_seconds
         self._replay()
 
     @property
@@ -134,18 +142,23 @@ class Search:
 
     def too_many_failures(self) -> bool:
         """Tell whether the study's first trials all failed, so that going on would waste the rest."""
-        ended = [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished()]
+        ended = [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished() and is_started(t)]
         return len(ended) >= self.spec.limits.failures and all(t.state is OptunaState.FAIL for t in ended)
 
-    def _may_start(self) -> bool:
-        if self._over_deadline() or self.too_many_failures():
-            return False
+    def has_complete(self) -> bool:
+        """Tell whether any trial ran to its end."""
+        return any(trial.state is OptunaState.COMPLETE for trial in self.study.get_trials(deepcopy=False))
+
+    def wants_more(self) -> bool:
+        """Tell whether trials are left to run, whatever the budget says."""
         trials = self.study.get_trials(deepcopy=False)
-        started = sum(trial.state is not OptunaState.WAITING for trial in trials)
-        waiting = len(trials) - started
-        if self.spec.search.sampler == "grid":
-            return bool(self._unfinished or waiting)
-        return bool(self._unfinished) or started < self.spec.search.trials
+        if self._unfinished or any(trial.state is OptunaState.WAITING for trial in trials):
+            return True
+        started = sum(is_started(trial) for trial in trials)
+        return self.spec.search.sampler != "grid" and started < self.spec.search.trials
+
+    def _may_start(self) -> bool:
+        return not self._over_deadline() and not self.too_many_failures() and self.wants_more()
 
     def _draw(self) -> optuna.Trial:
         """Take the first enqueued trial or ask the sampler, and write down the configuration and seed."""
@@ -224,9 +237,13 @@ class Search:
                 self._configs[frozen.user_attrs["config"]] += 1
 
     def _forget(self, frozen: FrozenTrial) -> None:
-        """End a trial that was asked for but not yet written down when the driver died: nothing ran."""
+        """Queue again a trial that was asked for but not yet written down when the driver died: nothing ran."""
         if frozen.state is OptunaState.RUNNING:
             self.study.tell(frozen.number, state=OptunaState.FAIL)
+            if fixed := frozen.system_attrs.get("fixed_params"):
+                self.study.enqueue_trial(fixed, user_attrs=frozen.user_attrs)
+            elif frozen.user_attrs:
+                self.study.enqueue_trial({}, user_attrs=frozen.user_attrs)
 
     def _make_asha(self) -> Asha | None:
         scheduler = self.spec.scheduler

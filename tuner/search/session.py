@@ -43,7 +43,7 @@ def connected() -> Iterator[list[Node]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(
-                address=address,
+                address=address or "local",  # without it Ray would join any cluster that was started on this machine
                 logging_level=logging.CRITICAL,
                 log_to_driver=False,
                 configure_logging=True,

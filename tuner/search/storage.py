@@ -17,7 +17,7 @@ from optuna.trial import TrialState as OptunaState
 
 from tuner.errors import UsageError
 from tuner.home import studies_directory, study_directory
-from tuner.results import TrialRecord, TrialState, flatten
+from tuner.results import EpochMetrics, TrialRecord, TrialState, flatten
 
 _STATES = {
     OptunaState.COMPLETE: TrialState.COMPLETE,
@@ -61,7 +61,13 @@ def load(name: str) -> optuna.Study:
     if not exists(name):
         known = ", ".join(names()) or "none yet"
         raise UsageError(f"no study named {name} under {studies_directory()}; known: {known}")
-    return optuna.load_study(study_name=name, storage=_storage(name))
+    try:
+        return optuna.load_study(study_name=name, storage=_storage(name))
+    except KeyError as error:
+        folder = study_directory(name)
+        raise UsageError(
+            f"study {name} was never begun: its driver died at once; delete {folder} and run it"
+        ) from error
 
 
 def exists(name: str) -> bool:
@@ -76,7 +82,7 @@ def names() -> list[str]:
 
 def records(study: optuna.Study, run_ids: Mapping[int, str] | None = None) -> list[TrialRecord]:
     """Return every trial that was started, in order."""
-    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state in _STATES]
+    trials = [trial for trial in study.get_trials(deepcopy=False) if is_started(trial)]
     return [record(trial, run_ids or {}) for trial in trials]
 
 
@@ -98,6 +104,17 @@ def record(trial: FrozenTrial, run_ids: Mapping[int, str]) -> TrialRecord:
         config=config,
         run_id=run_ids.get(trial.number),
     )
+
+
+def is_started(trial: FrozenTrial) -> bool:
+    """Tell whether a trial was ever handed out: not one that waits, nor one whose driver died while it was drawn."""
+    return trial.state in _STATES and "config" in trial.user_attrs
+
+
+def history(trial: FrozenTrial) -> list[EpochMetrics]:
+    """Return every epoch's metrics of a trial."""
+    attributes = trial.user_attrs
+    return [EpochMetrics(epoch, **attributes[epoch_key(epoch)]) for epoch in sorted(trial.intermediate_values)]
 
 
 def epoch_key(epoch: int) -> str:

@@ -25,20 +25,21 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
     """
     study = storage.load(name)
     state = StudyState(study.user_attrs.get("state", StudyState.INTERRUPTED))
-    if state is StudyState.RUNNING and not _is_driven(name):
+    if state is StudyState.RUNNING and not is_driven(name):
         state = StudyState.INTERRUPTED
     where = destination()
     runs = run_ids(study)
     if with_runs and len(runs) < len(study.get_trials(deepcopy=False)):
         runs = {**runs, **child_runs(name, where, str(study.user_attrs.get("id", "")))}
     found = result(study, state, float(study.user_attrs.get("seconds", 0.0)), runs)
-    return replace(found, tracking={"uri": where.shown, **study.user_attrs.get("tracking", {})})
+    recorded = {"uri": where.shown, "experiment_id": None, "run_id": None} | study.user_attrs.get("tracking", {})
+    return replace(found, tracking=recorded)
 
 
 def objective(name: str) -> tuple[str, bool]:
     """Return a stored study's metric, and whether larger is better."""
     study = storage.load(name)
-    return str(study.user_attrs["metric"]), study.direction is optuna.study.StudyDirection.MAXIMIZE
+    return str(study.user_attrs.get("metric", "val_accuracy")), study.direction is optuna.study.StudyDirection.MAXIMIZE
 
 
 def result(
@@ -47,7 +48,9 @@ def result(
     """Return what a study's storage holds, as a result; `runs` are the trials' MLflow runs."""
     trials = tuple(storage.records(study, runs))
     maximise = study.direction is optuna.study.StudyDirection.MAXIMIZE
-    return StudyResult(study.study_name, state, trials, best_of(trials, maximise), unmixed_baseline(trials), seconds)
+    return StudyResult(
+        study.study_name, state, trials, best_of(trials, maximise), unmixed_baseline(trials, maximise), seconds
+    )
 
 
 def run_ids(study: optuna.Study) -> dict[int, str]:
@@ -69,7 +72,7 @@ def only_driver(name: str) -> Iterator[None]:
         lock.release()
 
 
-def _is_driven(name: str) -> bool:
+def is_driven(name: str) -> bool:
     """Tell whether a driver holds the study's lock now."""
     try:
         with only_driver(name):

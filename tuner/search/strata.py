@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from tuner import trial
+from tuner.mixing import METHODS
 
 Strata = Literal["strength", "method", "none"]
+
+_ALONE = {name for name, entry in METHODS.items() if entry.facts.counts == (1, 1)} - {"none"}
 
 WEAK, MEDIUM = 0.1, 0.2
 """Bounds of the strength bands: Beta(0.2) has strength 0.10, Beta(0.6) 0.20, Beta(1) 0.25, Beta(8) 0.40."""
@@ -24,6 +27,8 @@ def stratum(config: Mapping[str, Any], strata: Strata) -> str:
     if strata == "method":
         return str(config["mixing"]["name"])
     strength = trial.expected_strength(config)
+    if strength == 0 and config["mixing"]["name"] in _ALONE:
+        return "weak"  # it changes images without mixing them
     if strength == 0:
         return "unmixed"
     if strength <= WEAK:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import optuna
 
 from tuner.datasets import Split
-from tuner.home import study_directory
+from tuner.home import require_writable, study_directory
 from tuner.results import (
+    EpochMetrics,
     StudyResult,
     StudyState,
     TrialRecord,
@@ -53,6 +54,8 @@ def run(
         ServiceError: Ray cannot be started or reached.
     """
     storage.refuse_existing(spec.name)
+    require_writable()
+    queued = baselines.queue(spec)
     split = check.load(spec)
     with session.connected() as nodes:
         slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
@@ -60,6 +63,8 @@ def run(
         with stored.only_driver(spec.name):
             (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
             study = storage.create(spec.name, spec.objective.mode == "max")
+            storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
+            baselines.enqueue(study, queued)
             return _drive(spec, study, split, slots, observers=observers, begun=begun)
 
 
@@ -73,6 +78,9 @@ def resume(
     """
     study = storage.load(spec.name)
     with stored.only_driver(spec.name):
+        if "id" not in study.user_attrs:
+            storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
+        baselines.enqueue(study, baselines.queue(spec))
         split = check.load(spec)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
@@ -88,15 +96,14 @@ def _drive(
     observers: Sequence[Observer],
     begun: Callable[[Begun], None],
 ) -> StudyResult:
-    start = time.monotonic()
-    if "id" not in study.user_attrs:
-        storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
-    baselines.enqueue(spec, study)
-    before = float(study.user_attrs.get("seconds", 0.0))
+    clock = _Clock(study)
     storage.set_state(study, state=StudyState.RUNNING.value)
     where = destination()
     record = Recording(Tracking(where, str(study.user_attrs["id"])), spec)
-    search = Search(spec, study, slots, [record, *observers])
+    if not study.user_attrs.get("recorded", True):
+        record.repeat(study)
+    storage.set_state(study, recorded=False)
+    search = Search(spec, study, slots, [record, clock, *observers], clock.seconds())
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
     begun(Begun(slots, search.trials_wanted, where.shown, ended_before))
     flush_seconds = _FLUSH_SECONDS
@@ -110,20 +117,44 @@ def _drive(
     finally:
         search.interrupt("interrupted")
         state = _state(search)
-        seconds = before + time.monotonic() - start
+        seconds = clock.seconds()
         storage.set_state(study, state=state.value, seconds=seconds)
         report = record.close(stored.result(study, state, seconds), flush_seconds)
         runs = {**study.user_attrs.get("runs", {}), **_text_keys(record.run_ids())}
         ids = {"experiment_id": report.experiment_id, "run_id": report.run_id}
-        storage.set_state(study, runs=runs, tracking=ids)
+        storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
     ended = stored.result(study, state, seconds, stored.run_ids(study))
     warnings = [*spec.warnings, *split.warnings, *_complaints(report, ended)]
     return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
 
 
+class _Clock:
+    """An observer that stores the seconds that the study has taken, all its drivers together, as trials end."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+        self._before = float(study.user_attrs.get("seconds", 0.0))
+        self._start = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return the seconds so far."""
+        return self._before + time.monotonic() - self._start
+
+    def trial_started(self, trial: TrialRecord) -> None:
+        """Do nothing: an end comes soon enough."""
+
+    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
+        """Do nothing: an end comes soon enough."""
+
+    def trial_ended(self, trial: TrialRecord) -> None:
+        """Store the time."""
+        storage.set_state(self._study, seconds=self.seconds())
+
+
 def _complaints(report: TrackingReport, ended: StudyResult) -> Iterator[str]:
     if report.unwritten:
-        yield f"MLflow lacks {report.unwritten} records: {report.error}"
+        advice = f"when it answers again, `tuner resume {ended.study}` records what is missing"
+        yield f"MLflow lacks {report.unwritten} records of this study ({report.error}); {advice}"
     if ended.state is StudyState.FAILED:
         yield f"the commonest causes of failure: {_commonest_causes(ended.trials)}"
 
@@ -133,11 +164,11 @@ def _text_keys(run_ids: Mapping[int, str]) -> dict[str, str]:
 
 
 def _state(search: Search) -> StudyState:
-    if search.out_of_budget:
-        return StudyState.OUT_OF_BUDGET
-    if search.too_many_failures():
-        return StudyState.FAILED
-    return StudyState.COMPLETED if search.finished else StudyState.INTERRUPTED
+    if search.too_many_failures() or (search.finished and not search.has_complete()):
+        return StudyState.OUT_OF_BUDGET if search.out_of_budget else StudyState.FAILED
+    if search.finished and not search.wants_more():
+        return StudyState.COMPLETED
+    return StudyState.OUT_OF_BUDGET if search.out_of_budget else StudyState.INTERRUPTED
 
 
 def _commonest_causes(trials: Sequence[TrialRecord]) -> str:

@@ -47,12 +47,17 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch, going on from the trial's last checkpoint if it has one."""
+        """Train one epoch, going on from the trial's last checkpoint if it has one.
+
+        The state before the epoch is saved, not the one after it: Tune asks for a step when the study has stored the
+        last one, so a checkpoint is never ahead of what is stored, and a trial that goes on misses no epoch.
+        """
         try:
             if self.training is None:
                 self.training = self._continued()
+            else:
+                self._save_if_due(self.training)
             metrics = self.training.run_epoch(self.validation)
-            self._save_if_due(self.training)
         except torch.AcceleratorError:
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
@@ -78,7 +83,6 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return training
 
     def _save_if_due(self, training: Training) -> None:
-        unfinished = training.epochs_done < training.recipe.epochs
-        if unfinished and time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
+        if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
             checkpoint.save(self.checkpoint_path, training.state())
             self._saved_at = time.monotonic()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from tuner.errors import Problem
+from tuner.errors import Problem, StudyFileError
 from tuner.space import Section
 from tuner.spec.check import CheckedTrial, Resolve, check_study, check_trial
 from tuner.spec.merge import apply_overrides, read_study
@@ -25,7 +25,7 @@ class StudySpec:
     """A study that can be run.
 
     `trial` is the search space of the whole trial and `epochs` the budget of each; `source` is the merged study file as
-    YAML text, for the record; `warnings` are lines for people.
+    YAML text, for the record, and `tree` the same with the place of everything; `warnings` are lines for people.
     """
 
     name: str
@@ -39,7 +39,12 @@ class StudySpec:
     resources: Resources
     limits: Limits
     source: str
+    tree: Node = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
+
+    def failure(self, problems: Iterable[Problem]) -> StudyFileError:
+        """Return the error that lists problems found after loading, each with its line; paths begin with `trial`."""
+        return failure([Mistake(self.tree.at(path).place, path, message) for path, message in problems])
 
 
 def load(path_or_name: str | FilePath, overrides: Sequence[str] = (), *, resolve: Resolve | None = None) -> StudySpec:
@@ -97,6 +102,7 @@ def _spec(study: Study, trial: CheckedTrial, epochs: int, tree: Node) -> StudySp
         resources=study.resources,
         limits=study.limits,
         source=_as_yaml(tree.plain),
+        tree=tree,
         warnings=tuple(str(Mistake(tree.at(path).place, path, message)) for path, message in trial.warnings),
     )
 

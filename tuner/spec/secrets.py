@@ -10,7 +10,7 @@ from tuner.spec.tree import UNREAD, Mistake, Node
 REDACTED = "[redacted]"
 _SECRET_WORDS = {"password", "passwd", "passphrase", "pwd", "secret", "secrets", "credential", "credentials"}
 _SECRET_ENDINGS = ("token", "apikey", "api_key", "accesskey", "access_key", "privatekey", "private_key", "secretkey")
-_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@]*:[^\s/@]*@")
+_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@]+@")
 _ADVICE = "keep it in the environment, or in a file that the environment names"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,17 +26,20 @@ def find_study(path_or_name: str | Path) -> Path:
     """
     file, text = Path(path_or_name), str(path_or_name)
     shipped = shipped_studies()
-    if text and "\0" not in text and _exists(file):
+    readable = text and "\0" not in text
+    if readable and _is_there(file.is_file):
         return file
-    if text in shipped:
+    if text in shipped:  # before a folder of that name
         return shipped[text]
+    if readable and _is_there(file.exists):
+        return file
     known = ", ".join(shipped) or "none"
     hint = nearest(file.stem, list(shipped))
     raise StudyFileError(f"no study file at {text!r}; give a path, or the name of a shipped study: {known}{hint}")
 
 
-def _exists(file: Path) -> bool:
+def _is_there(question: Callable[[], bool]) -> bool:
     try:
-        return file.exists()
+        return question()
     except OSError:  # a name that no file system takes
         return False

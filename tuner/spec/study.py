@@ -123,7 +123,7 @@ class Limits(_Part):
 
     # The number of trials is the usual budget.
     hours: Annotated[float, Gt(0)] | None = None
-    # Failures have causes that the next trial shares: five in all are no accident.
+    # When the first five trials all fail, the next ones will too. One that ends well lifts the limit.
     failures: Annotated[int, Ge(1)] = 5
 
 

@@ -96,6 +96,11 @@ class Tracking:
         """Close the study's run; numbers of the summary become metrics, words become tags."""
         self._submit(StudyEnded(self._study, _now_ms(), state, dict(summary)))
 
+    @property
+    def has_written(self) -> bool:
+        """Tell whether MLflow has taken anything so far."""
+        return self._written > 0
+
     def run_ids(self) -> dict[int, str]:
         """Return the runs written so far, by trial number."""
         return {number: run.run_id for number, run in list(self._runs.items()) if number is not None}

@@ -1,0 +1,61 @@
+"""A worker's checkpoint is never ahead of what the study has stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tuner import trial
+from tuner.search import worker
+from tuner.training import checkpoint
+
+CONFIG = {
+    "dataset": "digits",
+    "model": {"name": "small_cnn", "padding": "same", "channels": [2, 2]},
+    "training": {"epochs": 3},
+}
+
+
+class Actor(worker.TrialActor):
+    """The actor without Ray around it."""
+
+    def __init__(self, split, path: Path) -> None:
+        self.split, self.device = split, torch.device("cpu")
+        self.validation = trial.validation_split(split)
+        self._begin({"number": 0, "config": trial.resolve(CONFIG), "seed": 0, "checkpoint": str(path)})
+
+
+@pytest.fixture(scope="module")
+def split():
+    return trial.load_data(trial.resolve(CONFIG), 0)
+
+
+def test_the_state_before_a_step_is_what_is_saved(split, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "CHECKPOINT_SECONDS", 0.0)
+    actor = Actor(split, tmp_path / "0.pt")
+    assert actor.step()["epoch"] == 1
+    assert not (tmp_path / "0.pt").exists()  # epoch 1 may not be stored yet
+    assert actor.step()["epoch"] == 2
+    assert checkpoint.load(tmp_path / "0.pt")["epochs_done"] == 1
+
+
+def test_another_worker_goes_on_with_the_same_numbers(split, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "CHECKPOINT_SECONDS", 0.0)
+    first = Actor(split, tmp_path / "0.pt")
+    expected = [first.step() for _ in range(3)]
+    again = Actor(split, tmp_path / "0.pt").step()  # the last save was before the third step
+    for key in ("epoch", "train_loss", "val_nll", "val_accuracy"):
+        assert again[key] == expected[2][key]
+
+
+def test_a_damaged_checkpoint_begins_the_trial_again(split, tmp_path):
+    (tmp_path / "0.pt").write_bytes(b"damaged")
+    assert Actor(split, tmp_path / "0.pt").step()["epoch"] == 1
+
+
+def test_what_the_trial_raises_is_told_in_words(split, tmp_path):
+    actor = Actor(split, tmp_path / "0.pt")
+    actor.trial_config = {**actor.trial_config, "model": {"name": "wide_resnet", "depth": 11}}
+    assert "depth must be 4 more than a multiple of 6" in actor.step()["failure"]
