@@ -109,3 +109,10 @@ def test_mistaken_argument_is_named_as_it_was_written(complaints, sound):
 def test_argument_of_another_form_is_a_usage_error(load_text, sound, override):
     with pytest.raises(UsageError, match="--set"):
         load_text(sound, override)
+
+
+def test_a_shipped_study_can_be_extended_by_its_name(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: digits\nname: mine\ntrial: {training: {epochs: 6}}\n")
+    study = load(path)
+    assert (study.name, study.epochs) == ("mine", 6)

@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 from tuner.errors import Path, StudyFileError, UsageError
 from tuner.spec.document import compose
 from tuner.spec.secrets import REDACTED, names_secret, redact
+from tuner.spec.shipped import shipped_studies
 from tuner.spec.tree import UNREAD, Mistake, Node, Place, failure
 
 _LARGEST_BYTES = 1_000_000
@@ -76,7 +77,8 @@ def _read_chain(file: FilePath, asked: Place, below: tuple[FilePath, ...], mista
 
 def _base_file(file: FilePath, extends: Node, mistakes: list[Mistake]) -> FilePath:
     if isinstance(extends.value, str) and extends.value and "\0" not in extends.value:
-        return file.parent / extends.value
+        beside, shipped = file.parent / extends.value, shipped_studies()
+        return shipped[extends.value] if extends.value in shipped and not beside.is_file() else beside
     message = f"wanted another study file's path, read {extends.plain!r}"
     raise failure([*mistakes, Mistake(extends.place, ("extends",), message)])
 
