@@ -10,7 +10,7 @@ from tuner.search.strata import stratum
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, TrackingReport
 
-_SILENT_SECONDS = 10.0
+_OUT_OF_REACH_SECONDS = 5.0
 
 
 class Recording:
@@ -62,8 +62,8 @@ class Recording:
             if trial is not None and trial.curve:
                 summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
         self._tracking.study_ended(result.state, summary)
-        # Where nothing was taken during the whole study, there is little to wait for.
-        return self._tracking.close(timeout_seconds if self._tracking.has_written else _SILENT_SECONDS)
+        # Where MLflow did not answer during the whole study, there is little to wait for.
+        return self._tracking.close(_OUT_OF_REACH_SECONDS if self._tracking.is_out_of_reach else timeout_seconds)
 
     def _stratum(self, trial: TrialRecord) -> str:
         return stratum(trial.config, self._spec.scheduler.strata)

@@ -73,6 +73,8 @@ def resume(
 ) -> StudyResult:
     """Go on with a study: its unfinished trials first, each from its last checkpoint, then new ones.
 
+    What MLflow lacks is told to it again; where nothing is left to run, that is all, and Ray is not started.
+
     Raises:
         UsageError: there is no such study, or another driver runs it.
     """
@@ -82,6 +84,8 @@ def resume(
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
         baselines.enqueue(study, baselines.queue(spec))
         split = check.load(spec)
+        if not Search(spec, study, slots=1).wants_more():
+            return _drive(spec, study, split, 1, observers=observers, begun=begun)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
             return _drive(spec, study, split, slots, observers=observers, begun=begun)
@@ -108,9 +112,10 @@ def _drive(
     begun(Begun(slots, search.trials_wanted, where.shown, ended_before))
     flush_seconds = _FLUSH_SECONDS
     try:
-        from tuner.search import tune  # needs a connected Ray
+        if not search.finished:
+            from tuner.search import tune  # needs a connected Ray
 
-        tune.drive(search, split)
+            tune.drive(search, split)
     except KeyboardInterrupt:
         flush_seconds = _HURRIED_FLUSH_SECONDS
         raise

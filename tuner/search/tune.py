@@ -28,8 +28,6 @@ def drive(search: Search, split: Split) -> None:
     Raises:
         StudyFailed: Ray Tune itself broke; what is stored is kept.
     """
-    if search.finished:
-        return
     resources = search.spec.resources
     scratch = study_directory(search.spec.name) / "ray"
     trainable = tune.with_resources(

@@ -97,9 +97,9 @@ class Tracking:
         self._submit(StudyEnded(self._study, _now_ms(), state, dict(summary)))
 
     @property
-    def has_written(self) -> bool:
-        """Tell whether MLflow has taken anything so far."""
-        return self._written > 0
+    def is_out_of_reach(self) -> bool:
+        """Tell whether MLflow has refused or not answered so far, and taken nothing."""
+        return self._written == 0 and self._error is not None
 
     def run_ids(self) -> dict[int, str]:
         """Return the runs written so far, by trial number."""

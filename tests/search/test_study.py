@@ -1,0 +1,43 @@
+"""A study's end, and what a resume makes up for, without Ray."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.search.conftest import begin, drive, rising
+from tuner.results import StudyState, TrialState
+from tuner.search import storage, study
+from tuner.tracking import child_runs
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
+
+
+def test_resume_tells_mlflow_what_it_missed_and_doubles_nothing(load):
+    loaded = load("search.trials=3")
+    search = begin(loaded)
+    drive(search, rising)
+    storage.set_state(search.study, id="one", recorded=False)  # as a driver leaves it that MLflow did not answer
+    for _ in range(2):
+        result = study.resume(loaded)
+        assert result.state is StudyState.COMPLETED
+        assert result.warnings == ()
+        runs = child_runs(loaded.name, identity="one")
+        assert sorted(runs) == [0, 1, 2]
+    from mlflow import MlflowClient
+
+    client = MlflowClient(result.tracking["uri"])
+    for trial in result.trials:
+        history = client.get_metric_history(runs[trial.number], "val_accuracy")
+        assert [point.value for point in history] == list(trial.curve)
+        wanted = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}[trial.state]
+        assert client.get_run(runs[trial.number]).info.status == wanted
+
+
+def test_a_study_in_which_no_trial_ran_to_its_end_has_failed(load):
+    loaded = load("search.trials=2", "limits.failures=5")
+    search = begin(loaded)
+    while (assignment := search.ask()) is not None:
+        search.fail(assignment.number, "ValueError: no")
+    result = study.resume(loaded)
+    assert result.state is StudyState.FAILED
+    assert any("ValueError: no (2 trials)" in warning for warning in result.warnings)
