@@ -12,6 +12,7 @@ RAY_SCRIPTS = ("memory", "orchestration")
 TARGET_KEYS = {"name", "value", "wanted", "aim", "better", "met", "aim_met"}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", [*SCRIPTS, *(pytest.param(name, marks=pytest.mark.ray) for name in RAY_SCRIPTS)])
 def test_benchmark_prints_one_document(name: str, tmp_path: Path) -> None:
     script = Path(__file__).with_name(f"{name}.py")

@@ -137,6 +137,7 @@ def wait_for_epochs(home: Path, name: str, epochs: int) -> None:
     pytest.fail(f"{name} did not get to {epochs} epochs in two minutes")
 
 
+@pytest.mark.heavy
 def test_interrupt_ends_cleanly_and_resume_goes_on(home, long):
     wait_for_epochs(home, "interrupt", 60)
     long.send_signal(signal.SIGINT)
@@ -151,6 +152,7 @@ def test_interrupt_ends_cleanly_and_resume_goes_on(home, long):
     assert ended["epochs_trained"] == 3 * 80
 
 
+@pytest.mark.heavy
 def test_worker_killed_goes_on_from_its_checkpoint(home, long):
     wait_for_epochs(home, "worker", 60)
     children = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
