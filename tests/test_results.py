@@ -63,12 +63,16 @@ def test_best_is_the_last_value_of_a_whole_training():
     assert best_of([stopped, failed], maximise=True) is None
 
 
-def test_baseline_is_the_unmixed_trial_that_was_given():
-    drawn = record(0, 0.5, params={"mixing.name": "none"})
-    given_mixup = record(1, 0.5, baseline=True)
-    given = record(2, 0.5, params={"mixing.name": "none"}, baseline=True)
-    assert unmixed_baseline([drawn, given_mixup, given]) is given
-    assert unmixed_baseline([drawn, given_mixup]) is None
+def test_baseline_is_the_best_whole_unmixed_training_or_the_given_one_while_there_is_none():
+    unmixed = {"mixing.name": "none"}
+    given_mixup = record(0, 0.9, baseline=True)
+    given = record(1, 0.5, params=unmixed, baseline=True)
+    better, stopped = record(2, 0.6, params=unmixed), record(3, 0.8, params=unmixed, state=TrialState.PRUNED)
+    assert unmixed_baseline([given_mixup, given, better, stopped], maximise=True) is better
+    assert unmixed_baseline([given_mixup, given, better, stopped], maximise=False) is given
+    running = record(1, 0.5, params=unmixed, state=TrialState.RUNNING, baseline=True)
+    assert unmixed_baseline([given_mixup, running, stopped], maximise=True) is running
+    assert unmixed_baseline([given_mixup], maximise=True) is None
 
 
 def test_configuration_is_flattened_to_dotted_names():

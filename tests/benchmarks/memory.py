@@ -28,6 +28,7 @@ def main() -> None:
     large = 40 if options.quick else options.megabytes
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TUNER_HOME"] = folder
+        os.environ["HOME"] = folder  # a worker that Tune does not start makes a folder in ~/ray_results
         found = measured(Path(folder), {"tiny": 1, "large": large})
     grown = {
         kind: sum(worker[kind] for worker in found["large"]) - sum(worker[kind] for worker in found["tiny"])

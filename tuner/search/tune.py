@@ -5,6 +5,7 @@ Imported after `session` has connected: Ray reads its settings when it is import
 
 from __future__ import annotations
 
+import os
 import shutil
 
 from ray import tune
@@ -28,6 +29,9 @@ def drive(search: Search, split: Split) -> None:
     Raises:
         StudyFailed: Ray Tune itself broke; what is stored is kept.
     """
+    # By default Tune starts one process at a time for a searcher of one's own, and hands its trial to any process that
+    # falls idle meanwhile: short trials would all run in the first one.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(search.slots)
     resources = search.spec.resources
     scratch = study_directory(search.spec.name) / "ray"
     trainable = tune.with_resources(
