@@ -47,6 +47,7 @@ def test_every_default_is_filled_in():
         "ratio": {"name": "beta", "alpha": 1.0, "per": "example", "scale": 1.0},
         "probability": 1.0,
         "depths": (0,),
+        "off_epochs": 0,
     }
     for key, table in trial.SECTIONS.items():
         assert set(resolved[key]) == {

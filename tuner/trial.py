@@ -11,18 +11,21 @@ Nothing here knows Ray, Optuna or MLflow:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Le
+from torch import Tensor, nn
 
 from tuner.catalog import Entry, Nested, Table, entry, resolve_section
 from tuner.catalog import resolve as resolve_entry
 from tuner.datasets import DATASETS, Split
 from tuner.errors import ConfigError, Path, Problem
 from tuner.losses import LOSSES
-from tuner.mixing import METHODS, Policy
-from tuner.models import MODELS, ImageShape
+from tuner.mixing import METHODS, Policy, guide
+from tuner.mixing.policy import MethodPolicy
+from tuner.models import MODELS, ImageShape, forward
 from tuner.results import EpochMetrics
 from tuner.training import DeviceSplit, RandomStreams, Recipe, Training, standard_scaling, unit_scaling
 from tuner.training.augment import AUGMENTATIONS
@@ -78,6 +81,7 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
             resolved[key] = _resolve_part(key, config.get(key, _DEFAULTS.get(key)))
         except ConfigError as error:
             problems.extend(error.problems)
+    problems += _never_mixes(resolved)
     if problems:
         raise ConfigError(problems)
     return resolved
@@ -95,23 +99,28 @@ def image_shape(split: Split) -> ImageShape:
 
 
 def check_model(config: Mapping[str, Any], image: ImageShape, classes: int) -> None:
-    """Check that a resolved configuration's model takes these images and has the depths its policy mixes at.
+    """Check that a resolved configuration's model takes these images, and its policy the model's features.
 
-    No memory is taken and nothing is trained: the model is built on torch's meta device.
+    No memory is taken and nothing is trained: a batch goes once through model and methods on torch's meta device.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: they do not.
     """
+    images, labels = torch.empty(2, *image, device="meta"), torch.empty(2, dtype=torch.int64, device="meta")
     try:
         with torch.device("meta"):
             model = MODELS.build(config["model"], image, classes)
-            model(torch.empty(2, *image))
+        model(images)
     except (ValueError, RuntimeError) as error:
         raise ConfigError([Problem(("model",), str(error))]) from error
-    depths = METHODS.build(config["mixing"]).depths
-    if max(depths) >= len(model):
-        message = f"{config['model']['name']} has depths 0 to {len(model) - 1}, got {list(depths)}"
-        raise ConfigError([Problem(("mixing", "depths"), message)])
+    for method in METHODS.build(config["mixing"]).methods():
+        if max(method.depths) >= len(model):
+            message = f"{config['model']['name']} has depths 0 to {len(model) - 1}, got {list(method.depths)}"
+            raise ConfigError([Problem(("mixing", "depths"), message)])
+        try:
+            _mix_once(method, model, images, labels)
+        except (ValueError, RuntimeError) as error:
+            raise ConfigError([Problem(("mixing",), str(error))]) from error
 
 
 def build(config: Mapping[str, Any], split: Split, seed: int, device: str | torch.device = "cpu") -> Training:
@@ -174,10 +183,30 @@ def run(
             return metrics
 
 
+def _mix_once(method: MethodPolicy, model: nn.Sequential, images: Tensor, labels: Tensor) -> None:
+    rng = torch.Generator()
+    drawn = replace(method, probability=1.0, off_epochs=0).draw(len(images), rng)
+    if drawn is None:
+        return
+    contrast = images.new_ones(images.shape[1], 1, 1)
+    leading = None if method.saliency is None else guide(method.saliency, model, images, labels, contrast)
+    for depth in method.depths:
+        forward(model, images, depth, lambda features: drawn.apply(features, rng, leading)[0])
+
+
 def expected_strength(config: Mapping[str, Any]) -> float:
     """Return the expected mixing strength of a resolved configuration's policy, between 0 and 1."""
     policy: Policy = METHODS.build(config["mixing"])
     return policy.expected_strength()
+
+
+def _never_mixes(config: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with the time for which mixing is turned off."""
+    off, epochs = (config.get(key, {}).get(name, 0) for key, name in (("mixing", "off_epochs"), ("training", "epochs")))
+    if off < max(epochs, 1):
+        return []
+    message = f"off_epochs {off} leaves none of the {epochs} epochs to mix in; set it below {epochs}, or use none"
+    return [Problem(("mixing", "off_epochs"), message)]
 
 
 def _resolve_part(key: str, value: Any) -> dict[str, Any]:
@@ -200,8 +229,13 @@ def _refusals(table: Table, config: Mapping[str, Any], path: Path, *context: Any
     """Return what a resolved entry's function refuses to build; what a nested one refuses stands at its own path."""
     problems: list[Problem] = []
     for parameter in table[config["name"]].parameters:
-        if parameter.nested is not None:
-            problems += _refusals(parameter.nested.table, config[parameter.name], (*path, parameter.name))
+        if parameter.nested is None:
+            continue
+        value = config[parameter.name]
+        items = enumerate(value) if parameter.nested.many else [(None, value)]
+        for index, item in items:
+            place = (parameter.name,) if index is None else (parameter.name, index)
+            problems += _refusals(parameter.nested.table, item, (*path, *place))
     if problems:
         return problems
     try:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from tuner.catalog import Entry, Parameter, resolve
-from tuner.mixing import METHODS, Mixture, Policy
+from tuner.mixing import METHODS, Guide, Mixture
+from tuner.mixing.policy import MethodPolicy
+from tuner.mixing.saliency import as_shares, centre_surround
 
 RATIOS: dict[str, dict[str, Any]] = {
     "beta": {"name": "beta", "alpha": 0.4},
@@ -29,7 +31,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {"cutout": {"length": 3}}
 """What a method needs to show something on images of a few pixels."""
 
 _COUNTS = {"one_source": 1, "three_sources": 3, "nine_sources": 9}
-_COMMON = {"ratio", "probability", "depths"}
+_COMMON = {"ratio", "probability", "depths", "off_epochs", "saliency"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Case:
     def __str__(self) -> str:
         return "-".join(str(part) for part in (self.method, self.ratio, self.switched) if part)
 
-    def policy(self, **more: Any) -> Policy:
+    def policy(self, **more: Any) -> MethodPolicy:
         """Build the policy; it mixes every batch, so that `none` has something to show too."""
         config: dict[str, Any] = {"name": self.method, **_OPTIONS.get(self.method, {}), **more}
         if self.ratio is not None:
@@ -58,6 +60,7 @@ def cases() -> list[Case]:
     return [
         Case(name, ratio, switched)
         for name, entry in METHODS.items()
+        if name != "switch"  # draws one of the others: tests/mixing/test_switch.py
         for switched in (None, *_switches(entry))
         for ratio in _ratios(entry)
     ]
@@ -71,12 +74,21 @@ def one_case_a_setting() -> list[Case]:
     return list(found.values())
 
 
-def applied(policy: Policy, features: Tensor, seed: int = 0) -> tuple[Tensor, Mixture]:
-    """Draw a mixture and apply it, all from one seed."""
+def applied(policy: MethodPolicy, features: Tensor, seed: int = 0) -> tuple[Tensor, Mixture]:
+    """Draw a mixture and apply it, all from one seed; a method that asks for a guide gets the free one."""
     rng = torch.Generator().manual_seed(seed)
     drawn = policy.draw(len(features), rng)
     assert drawn is not None
-    return policy.apply(features, drawn[0], rng)
+    return drawn.apply(features, rng, guided(policy, features))
+
+
+def guided(policy: MethodPolicy, features: Tensor) -> Guide | None:
+    """Return the guide that a policy asks for, made without a network, and of images that are not normalised."""
+    if policy.saliency is None:
+        return None
+    with torch.no_grad():
+        saliency = as_shares(centre_surround(torch.nn.Identity(), features, torch.zeros(len(features)).long()))
+    return Guide(saliency, features.detach().new_ones(features.shape[1], 1, 1))
 
 
 def _ratios(entry: Entry) -> Iterator[str | None]:

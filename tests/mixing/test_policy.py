@@ -33,14 +33,15 @@ def test_probability_0_never_mixes_and_1_always(rng):
 def test_each_depth_is_as_likely(rng):
     policy = built("mixup", depths=[0, 2, 5])
     drawn = [policy.draw(2, rng) for _ in range(3000)]
-    counts = Counter(depth for _, depth in filter(None, drawn))
+    counts = Counter(one.depth for one in drawn if one)
     assert sorted(counts) == [0, 2, 5]
     assert stats.chisquare(list(counts.values())).pvalue > 1e-3
 
 
 def test_first_source_is_the_example_itself_and_the_others_are_permutations(rng):
-    mixture, _ = built("mixup", ratio={"name": "dirichlet", "count": 4}).draw(9, rng) or (None, 0)
-    assert isinstance(mixture, Mixture)
+    drawn = built("mixup", ratio={"name": "dirichlet", "count": 4}).draw(9, rng)
+    assert drawn is not None
+    mixture = drawn.mixture
     assert torch.equal(mixture.sources[:, 0], torch.arange(9))
     for column in mixture.sources.T:
         assert torch.equal(column.sort().values, torch.arange(9))
@@ -49,10 +50,11 @@ def test_first_source_is_the_example_itself_and_the_others_are_permutations(rng)
 @pytest.mark.parametrize("batch", [1, 2, 3])
 def test_more_sources_than_examples_are_defined(batch, rng):
     policy = built("mixup", ratio={"name": "dirichlet", "count": 10})
-    mixture, _ = policy.draw(batch, rng) or (None, 0)
-    assert isinstance(mixture, Mixture)
+    drawn = policy.draw(batch, rng)
+    assert drawn is not None
+    mixture = drawn.mixture
     features = torch.randn(batch, 3, 4, 4)
-    mixed, _ = policy.apply(features, mixture, rng)
+    mixed, _ = drawn.apply(features, rng)
     expected = sum(mixture.ratios[:, k, None, None, None] * features[mixture.sources[:, k]] for k in range(10))
     torch.testing.assert_close(mixed, expected)
 

@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 
 from tuner.catalog import Entry, Table
 from tuner.cli import output
-from tuner.mixing import MethodFacts
+from tuner.mixing import SALIENCIES, MethodFacts
 
 
 def show(table: Table, as_json: bool) -> None:
@@ -31,11 +31,12 @@ def show(table: Table, as_json: bool) -> None:
 def _row(name: str, entry: Entry) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "summary": entry.summary}
     if isinstance(entry.facts, MethodFacts):
+        saliency = None if entry.facts.saliency is None else SALIENCIES[entry.facts.saliency]
         row |= {
             "counts": list(entry.facts.counts),
-            "depths": "any" if entry.facts.any_depth else [0],
-            "extra_forward": entry.facts.extra_forward,
-            "extra_backward": entry.facts.extra_backward,
+            "depths": [0] if entry.facts.depths == "image" else entry.facts.depths,
+            "extra_forward": 0 if saliency is None else saliency.extra_forward,
+            "extra_backward": 0 if saliency is None else saliency.extra_backward,
         }
     return row | {"parameters": [p.as_json() for p in entry.parameters], "source": entry.source}
 

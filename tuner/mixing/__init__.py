@@ -9,122 +9,157 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Le, Len
 from torch import Tensor
 
 from tuner.catalog import Entry, Nested, Table, entry
-from tuner.mixing.base import MethodFacts, Mixture
+from tuner.mixing.base import Guide, MethodFacts, Mixture
 from tuner.mixing.cutmix import cutmix
 from tuner.mixing.cutout import cutout
 from tuner.mixing.fmix import fmix
 from tuner.mixing.gridmix import gridmix
 from tuner.mixing.mixup import mixup
-from tuner.mixing.policy import Policy
+from tuner.mixing.policy import Drawn, MethodPolicy, Policy
 from tuner.mixing.ratios import RATIOS, RatioDistribution, fixed
 from tuner.mixing.resizemix import resizemix
+from tuner.mixing.saliency import SALIENCIES, guide
 from tuner.mixing.sample_pairing import sample_pairing
 from tuner.mixing.smoothmix import smoothmix
+from tuner.mixing.switch import switch
 
-__all__ = ["METHODS", "RATIOS", "MethodFacts", "Mixture", "Policy", "RatioDistribution"]
+__all__ = [
+    "METHODS",
+    "RATIOS",
+    "SALIENCIES",
+    "Drawn",
+    "Guide",
+    "MethodFacts",
+    "Mixture",
+    "Policy",
+    "RatioDistribution",
+    "guide",
+]
 
 Probability = Annotated[float, Ge(0), Le(1)]
 Depths = Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)]
+Epochs = Annotated[int, Ge(0)]
+SaliencyName = Literal["gradient", "class_activation", "centre_surround"]
 
 
 def _method(
-    name: str, function: Callable[..., Any], facts: MethodFacts, source: str, ratio: dict[str, Any] | None = None
+    name: str,
+    function: Callable[..., Any],
+    facts: MethodFacts,
+    *,
+    source: str,
+    ratio: dict[str, Any] | None = None,
+    depths: tuple[int, ...] = (0,),
 ) -> Entry:
-    """Make a method's entry: what every policy has (ratio, probability, depths) and the method's own options.
+    """Make a method's entry: what every policy has (ratio, probability, depths ...) and the method's own options.
 
     A method without a default `ratio` mixes nothing with anything, and has none to set.
     """
 
     def policy(
-        *, ratio: RatioDistribution | None = None, probability: Probability = 1.0, depths: Depths = (0,), **options: Any
-    ) -> Policy:
+        *,
+        ratio: RatioDistribution | None = None,
+        probability: Probability = 1.0,
+        depths: Depths = depths,
+        off_epochs: Epochs = 0,
+        saliency: SaliencyName = facts.saliency,  # type: ignore[assignment]
+        **options: Any,
+    ) -> MethodPolicy:
         drawn = ratio or fixed(shares=(1.0,))
-        return Policy(name, functools.partial(function, **options), facts, drawn, probability, depths)
+        bound = functools.partial(function, **options)
+        return MethodPolicy(name, bound, facts, drawn, probability, depths, off_epochs, saliency)
 
-    common = entry(policy, nested={"ratio": Nested(RATIOS, ratio)}).parameters
+    absent = {"ratio"} if ratio is None else set()
+    absent |= {"saliency"} if facts.saliency is None else set()
+    parameters = entry(policy, nested={"ratio": Nested(RATIOS, ratio)}).parameters
+    common = (parameter for parameter in parameters if parameter.name not in absent)
     own = entry(function)
-    parameters = tuple(parameter for parameter in common if ratio or parameter.name != "ratio") + own.parameters
-    return replace(own, function=policy, parameters=parameters, source=source, facts=facts)
+    return replace(own, function=policy, parameters=(*common, *own.parameters), source=source, facts=facts)
 
 
 def _unmixed(features: Tensor, mixture: Mixture, rng: torch.Generator) -> tuple[Tensor, Mixture]:
     return features, mixture
 
 
-def no_mixing() -> Policy:
+def no_mixing() -> MethodPolicy:
     """No mixing: the plain recipe that every policy has to beat (empirical risk minimisation)."""
-    return Policy("none", _unmixed, METHODS["none"].facts, fixed(shares=(1.0,)), probability=0.0)
+    return MethodPolicy("none", _unmixed, METHODS["none"].facts, fixed(shares=(1.0,)), probability=0.0)
 
 
-METHODS = Table(
-    "mixing method",
-    {
-        "none": entry(
-            no_mixing, source="Vapnik 1998, empirical risk minimisation", facts=MethodFacts((1, 1), any_depth=True)
-        ),
-        "mixup": _method(
-            "mixup",
-            mixup,
-            MethodFacts((1, None), any_depth=True, convex_only=False, published={"name": "beta", "alpha": 1.0}),
-            source="Zhang et al. 2018, arXiv 1710.09412; hidden depths: Verma et al. 2019, arXiv 1806.05236",
-            ratio={"name": "beta", "alpha": 1.0},
-        ),
-        "cutmix": _method(
-            "cutmix",
-            cutmix,
-            MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
-            source="Yun et al. 2019, arXiv 1905.04899",
-            ratio={"name": "beta", "alpha": 1.0},
-        ),
-        "sample_pairing": _method(
-            "sample_pairing",
-            sample_pairing,
-            MethodFacts(
-                (1, None), any_depth=True, convex_only=False, published={"name": "fixed", "shares": [0.5, 0.5]}
-            ),
-            source="Inoue 2018, arXiv 1801.02929",
-            ratio={"name": "fixed", "shares": [0.5, 0.5]},
-        ),
-        "cutout": _method(
-            "cutout",
-            cutout,
-            MethodFacts((1, 1)),
-            source="DeVries and Taylor 2017, arXiv 1708.04552",
-        ),
-        "fmix": _method(
-            "fmix",
-            fmix,
-            MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
-            source="Harris et al. 2020, arXiv 2002.12047",
-            ratio={"name": "beta", "alpha": 1.0},
-        ),
-        "resizemix": _method(
-            "resizemix",
-            resizemix,
-            MethodFacts((2, 2), published={"name": "uniform_scale"}),
-            source="Qin et al. 2020, arXiv 2012.11101",
-            ratio={"name": "uniform_scale"},
-        ),
-        "gridmix": _method(
-            "gridmix",
-            gridmix,
-            MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
-            source="Baek, Bang and Shim 2021, Pattern Recognition 109",
-            ratio={"name": "beta", "alpha": 1.0},
-        ),
-        "smoothmix": _method(
-            "smoothmix",
-            smoothmix,
-            MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
-            source="Lee et al. 2020, SmoothMix, CVPR Workshops",
-            ratio={"name": "beta", "alpha": 1.0},
-        ),
-    },
-)
+_ENTRIES: dict[str, Entry] = {}
+
+METHODS = Table("mixing method", _ENTRIES)
+
+_ENTRIES |= {
+    "none": entry(
+        no_mixing, source="Vapnik 1998, empirical risk minimisation", facts=MethodFacts((1, 1), depths="any")
+    ),
+    "mixup": _method(
+        "mixup",
+        mixup,
+        MethodFacts((1, None), depths="any", convex_only=False, published={"name": "beta", "alpha": 1.0}),
+        source="Zhang et al. 2018, arXiv 1710.09412; hidden depths: Verma et al. 2019, arXiv 1806.05236",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "cutmix": _method(
+        "cutmix",
+        cutmix,
+        MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
+        source="Yun et al. 2019, arXiv 1905.04899",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "sample_pairing": _method(
+        "sample_pairing",
+        sample_pairing,
+        MethodFacts((1, None), depths="any", convex_only=False, published={"name": "fixed", "shares": [0.5, 0.5]}),
+        source="Inoue 2018, arXiv 1801.02929",
+        ratio={"name": "fixed", "shares": [0.5, 0.5]},
+    ),
+    "cutout": _method(
+        "cutout",
+        cutout,
+        MethodFacts((1, 1)),
+        source="DeVries and Taylor 2017, arXiv 1708.04552",
+    ),
+    "fmix": _method(
+        "fmix",
+        fmix,
+        MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
+        source="Harris et al. 2020, arXiv 2002.12047",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "resizemix": _method(
+        "resizemix",
+        resizemix,
+        MethodFacts((2, 2), published={"name": "uniform_scale"}),
+        source="Qin et al. 2020, arXiv 2012.11101",
+        ratio={"name": "uniform_scale"},
+    ),
+    "gridmix": _method(
+        "gridmix",
+        gridmix,
+        MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
+        source="Baek, Bang and Shim 2021, Pattern Recognition 109",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "smoothmix": _method(
+        "smoothmix",
+        smoothmix,
+        MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
+        source="Lee et al. 2020, SmoothMix, CVPR Workshops",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "switch": entry(
+        switch,
+        nested={"policies": Nested(METHODS, many=True)},
+        facts=MethodFacts((1, None), depths="any", convex_only=False),
+        source="timm (switch_prob); Touvron et al. 2021, arXiv 2012.12877",
+    ),
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -16,11 +16,13 @@ class Mixture:
 
     A policy draws mixtures whose first column is the example itself (`sources[i, 0] == i`); methods rely on
     that. A method returns the mixture that it really applied, whose ratios may differ from the drawn ones
-    (CutMix's clipped box) and whose rows need not sum to 1.
+    (CutMix's clipped box) and whose rows need not sum to 1. `is_shared` says that one row of ratios was drawn for the
+    whole batch; methods then draw one mask for it too, as the papers' codes do.
     """
 
     sources: Int[Tensor, "batch n"]
     ratios: Float[Tensor, "batch n"]
+    is_shared: bool = False
 
     def targets(self, labels: Int[Tensor, " batch"], classes: int) -> Float[Tensor, "batch classes"]:
         """Return each output's share of every class: the ratios of its sources, summed by their labels."""
@@ -29,7 +31,21 @@ class Mixture:
 
     def to(self, device: torch.device) -> Mixture:
         """Return the mixture on `device`, without making the host wait for it."""
-        return Mixture(self.sources.to(device, non_blocking=True), self.ratios.to(device, non_blocking=True))
+        sources, ratios = (tensor.to(device, non_blocking=True) for tensor in (self.sources, self.ratios))
+        return Mixture(sources, ratios, self.is_shared)
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What leads a method to the parts of the images that matter.
+
+    `saliency` is float32, not negative, and sums to 1 over each image (`tuner.mixing.saliency`). `contrast` is what
+    lies between black and white in the features, channel by channel: differences of features divided by it are
+    differences of images on the scale from 0 to 1, whatever the normalisation.
+    """
+
+    saliency: Float[Tensor, "batch h w"]
+    contrast: Float[Tensor, "#c 1 1"]
 
 
 @runtime_checkable
@@ -47,18 +63,32 @@ class Method(Protocol):
         ...
 
 
+@runtime_checkable
+class GuidedMethod(Protocol):
+    """A method that also looks at where the images' content is; otherwise as `Method`."""
+
+    def __call__(
+        self, features: Float[Tensor, "batch c h w"], mixture: Mixture, rng: torch.Generator, guide: Guide
+    ) -> tuple[Float[Tensor, "batch c h w"], Mixture]:
+        """Return the mixed features and the mixture really applied."""
+        ...
+
+
 @dataclass(frozen=True)
 class MethodFacts:
     """What is known of a method before it runs.
 
-    `counts` is the smallest and largest number of sources (None: no limit), `any_depth` says that it can
-    mix hidden maps too, `convex_only` that its ratios must sum to 1, `published` is the ratio block of the
-    setting that its paper recommends for CIFAR (reference for `search.baselines: literature`).
+    `counts` is the smallest and largest number of sources (None: no limit), `depths` where it can mix (the image,
+    hidden maps, or any), `convex_only` that its ratios must sum to 1, `keeps_mass` that its targets sum to what the
+    ratios sum to, `saliency` what guides it unless the study file says otherwise (None: nothing). `strength` is
+    E[1 - largest share] of a method that draws no ratios. `published` is the ratio block that its paper recommends for
+    CIFAR (reference for `search.baselines: literature`).
     """
 
     counts: tuple[int, int | None]
-    any_depth: bool = False
+    depths: Literal["image", "hidden", "any"] = "image"
     convex_only: bool = True
-    extra_forward: int = 0
-    extra_backward: int = 0
+    keeps_mass: bool = True
+    saliency: str | None = None
+    strength: float | None = None
     published: dict[str, object] | None = None

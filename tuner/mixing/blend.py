@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -27,8 +29,34 @@ def blend(features: Float[Tensor, "batch *map"], mixture: Mixture) -> Float[Tens
     return mixed.permute(0, 3, 1, 2) if last else mixed
 
 
+def masked(
+    features: Float[Tensor, "batch c h w"],
+    mixture: Mixture,
+    mask_of: Callable[[Float[Tensor, " masks"]], Float[Tensor, "masks h w"]],
+) -> tuple[Float[Tensor, "batch c h w"], Mixture]:
+    """Blend each example with its second source by the mask that `mask_of` makes of the examples' own ratios.
+
+    One mask an example, or one for the batch where its ratio was drawn for the batch. The targets follow the masks'
+    means.
+    """
+    mask = mask_of(own_ratios(mixture))
+    mixed = blend_masked(features, mixture, mask[:, None])
+    return mixed, of_own_shares(mixture, mask.mean(dim=(1, 2)))
+
+
+def own_ratios(mixture: Mixture) -> Float[Tensor, " masks"]:
+    """Return each example's own ratio, or the one ratio of a batch that shares it."""
+    return mixture.ratios[:1, 0] if mixture.is_shared else mixture.ratios[:, 0]
+
+
+def of_own_shares(mixture: Mixture, own: Float[Tensor, " masks"]) -> Mixture:
+    """Return the mixture of two sources in which the examples keep these shares."""
+    ratios = torch.stack([own, 1 - own], dim=1).expand(len(mixture.sources), -1)
+    return Mixture(mixture.sources, ratios, mixture.is_shared)
+
+
 def blend_masked(
-    features: Float[Tensor, "batch c h w"], mixture: Mixture, mask: Float[Tensor, "batch #c h w"]
+    features: Float[Tensor, "batch c h w"], mixture: Mixture, mask: Float[Tensor, "#batch #c h w"]
 ) -> Float[Tensor, "batch c h w"]:
     """Return the example itself where `mask` is 1 and its second source where it is 0.
 
@@ -43,7 +71,7 @@ def blend_masked(
 
 
 def blend_with(
-    features: Float[Tensor, "batch c h w"], other: Float[Tensor, "batch c h w"], mask: Float[Tensor, "batch #c h w"]
+    features: Float[Tensor, "batch c h w"], other: Float[Tensor, "batch c h w"], mask: Float[Tensor, "#batch #c h w"]
 ) -> Float[Tensor, "batch c h w"]:
     """Return `features` where `mask` is 1 and `other` where it is 0, in the features' memory format."""
     if features.dtype in {torch.float16, torch.bfloat16}:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tuner.mixing.base import Mixture
-from tuner.mixing.blend import blend_masked
+from tuner.mixing.blend import blend_masked, of_own_shares, own_ratios
 from tuner.mixing.masks import box_mask, boxes
 
 
@@ -27,13 +27,10 @@ def cutmix(
     within (as Keras, Kornia and timm's minmax do). `correct_ratio: false` keeps the drawn ratio as the target's share.
 
     Source: Yun et al., CutMix (arXiv 1905.04899), equations 1 and 2. Their code draws one ratio and one box a
-    batch, and loses a pixel of odd sides.
+    batch (`ratio.per: batch`), and loses a pixel of odd sides.
     """
     height, width = features.shape[-2:]
-    corners = boxes(1 - mixture.ratios[:, 0], height, width, inside, rng)
+    corners = boxes(1 - own_ratios(mixture), height, width, inside, rng)
     mask = 1 - box_mask(corners, height, width)
     mixed = blend_masked(features, mixture, mask[:, None])
-    if not correct_ratio:
-        return mixed, mixture
-    own = mask.mean(dim=(1, 2))
-    return mixed, Mixture(mixture.sources, torch.stack([own, 1 - own], dim=1))
+    return mixed, of_own_shares(mixture, mask.mean(dim=(1, 2))) if correct_ratio else mixture

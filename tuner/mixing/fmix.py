@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tuner.mixing.base import Mixture
-from tuner.mixing.blend import blend_masked
+from tuner.mixing.blend import masked
 from tuner.mixing.masks import top_share
 
 
@@ -32,11 +32,12 @@ def fmix(
     Source: Harris et al., FMix (arXiv 2002.12047), section 3; code ecs-vlc/FMix, `make_low_freq_image`.
     """
     height, width = features.shape[-2:]
-    noise = _low_frequency_noise((len(features), height, width), decay_power, official, rng)
-    mask = top_share(noise.to(features.device, non_blocking=True), mixture.ratios[:, 0])
-    own = mask.mean(dim=(1, 2))
-    mixed = blend_masked(features, mixture, mask[:, None])
-    return mixed, Mixture(mixture.sources, torch.stack([own, 1 - own], dim=1))
+
+    def mask(own: Tensor) -> Tensor:
+        noise = _low_frequency_noise((len(own), height, width), decay_power, official, rng)
+        return top_share(noise.to(own.device, non_blocking=True), own)
+
+    return masked(features, mixture, mask)
 
 
 def _low_frequency_noise(

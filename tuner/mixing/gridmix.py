@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tuner.mixing.base import Mixture
-from tuner.mixing.blend import blend_masked
+from tuner.mixing.blend import masked
 from tuner.mixing.masks import top_share
 
 
@@ -25,12 +25,12 @@ def gridmix(
     Source: Baek, Bang and Shim, GridMix (Pattern Recognition 109, 2021), section 3.2.
     """
     height, width = features.shape[-2:]
-    scores = torch.rand(len(features), cells, cells, generator=rng, device=rng.device)
-    wanted = (mixture.ratios[:, 0] * cells**2).round() / cells**2
-    chosen = top_share(scores.to(features.device, non_blocking=True), wanted)
     rows = torch.arange(height, device=features.device) * cells // height
     columns = torch.arange(width, device=features.device) * cells // width
-    mask = chosen[:, rows[:, None], columns[None, :]]
-    own = mask.mean(dim=(1, 2))
-    mixed = blend_masked(features, mixture, mask[:, None])
-    return mixed, Mixture(mixture.sources, torch.stack([own, 1 - own], dim=1))
+
+    def mask(own: Tensor) -> Tensor:
+        scores = torch.rand(len(own), cells, cells, generator=rng, device=rng.device)
+        chosen = top_share(scores.to(own.device, non_blocking=True), (own * cells**2).round() / cells**2)
+        return chosen[:, rows[:, None], columns[None, :]]
+
+    return masked(features, mixture, mask)

@@ -1,34 +1,65 @@
-"""A policy draws, for each batch, whether to mix, at which depth, with whom and with what ratios."""
+"""A policy draws, for each batch, whether to mix, by which method, at which depth, with whom and with what ratios."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from tuner.mixing.base import Method, MethodFacts, Mixture
+from tuner.mixing.base import Guide, GuidedMethod, Method, MethodFacts, Mixture
 from tuner.mixing.ratios import RatioDistribution
 
 Mix = Callable[[Tensor], Tensor]
 
 
+@runtime_checkable
+class Policy(Protocol):
+    """What a trial mixes its batches by: one method (`MethodPolicy`), or one of several a batch (`Switch`).
+
+    `off_epochs` is for how many of the last epochs nothing is mixed.
+    """
+
+    off_epochs: int
+
+    def draw(self, batch: int, rng: torch.Generator, epochs_left: int | None = None) -> Drawn | None:
+        """Draw how to mix a batch of `batch` examples, or None: leave it unmixed.
+
+        `epochs_left` counts this epoch and those after it; None stands for any number. `rng` is on the CPU, and so is
+        what is drawn: small, and without a wait for the device.
+        """
+        ...
+
+    def methods(self) -> tuple[MethodPolicy, ...]:
+        """Return the policies of single methods that this one draws from."""
+        ...
+
+    def expected_strength(self) -> float:
+        """Return probability x E[1 - largest share]: 0 for no mixing, on one scale for all methods."""
+        ...
+
+
 @dataclass(frozen=True)
-class Policy:
+class MethodPolicy:
     """A mixing method with its ratio distribution, the share of batches it mixes, and its depths.
+
+    `saliency` names what guides the method, if anything does (`tuner.mixing.saliency`).
 
     Raises:
         ValueError: the method cannot mix that many sources, at these depths, or with ratios that sum to less than 1.
     """
 
     name: str
-    method: Method
+    method: Method | GuidedMethod
     facts: MethodFacts
     ratio: RatioDistribution
     probability: float = 1.0
     depths: tuple[int, ...] = (0,)
+    off_epochs: int = 0
+    saliency: str | None = None
 
     def __post_init__(self) -> None:
         low, high = self.facts.counts
@@ -39,33 +70,64 @@ class Policy:
             raise ValueError(f"{self.name} needs ratios that sum to 1, got scale {self.ratio.scale:g}; set scale to 1")
         if not self.depths:
             raise ValueError("depths is empty; give at least one depth, 0 for the image")
-        if min(self.depths) < 0 or (max(self.depths) > 0 and not self.facts.any_depth):
+        if max(self.depths) > 0 and self.facts.depths == "image":
             raise ValueError(f"{self.name} mixes at depth 0 only, got depths {list(self.depths)}")
+        if min(self.depths) < 1 and self.facts.depths == "hidden":
+            raise ValueError(f"{self.name} mixes at hidden depths only, 1 or more, got depths {list(self.depths)}")
 
-    def draw(self, batch: int, rng: torch.Generator) -> tuple[Mixture, int] | None:
-        """Draw a mixture of `batch` examples and its depth, or None: leave this batch unmixed.
-
-        `rng` is on the CPU, and so is what is drawn: small, and without a wait for the device.
-        """
+    def draw(self, batch: int, rng: torch.Generator, epochs_left: int | None = None) -> Drawn | None:
+        """Draw a mixture of `batch` examples and its depth, or None (see `Policy.draw`)."""
+        if epochs_left is not None and epochs_left <= self.off_epochs:
+            return None
         if float(torch.rand((), generator=rng)) >= self.probability:
             return None
         depth = self.depths[int(torch.randint(len(self.depths), (), generator=rng))]
         others = [torch.randperm(batch, generator=rng) for _ in range(self.ratio.count - 1)]
         sources = torch.stack([torch.arange(batch), *others], dim=1)
-        return Mixture(sources, self.ratio.draw(batch, rng)), depth
+        return Drawn(self, Mixture(sources, self.ratio.draw(batch, rng), self.ratio.per == "batch"), depth)
 
     def apply(
-        self, features: Shaped[Tensor, "batch *map"], mixture: Mixture, rng: torch.Generator
+        self,
+        features: Shaped[Tensor, "batch *map"],
+        mixture: Mixture,
+        rng: torch.Generator,
+        guide: Guide | None = None,
     ) -> tuple[Float[Tensor, "batch *map"], Mixture]:
         """Mix features by a drawn mixture; return them with the mixture really applied, on their device.
 
         Raises:
-            ValueError: the features are not of floating point (the bytes of an image, say).
+            ValueError: the features are not of floating point (the bytes of an image, say), or a method that wants a
+                guide got none.
         """
         if not features.is_floating_point():
             raise ValueError(f"mixing needs floating point features, got {features.dtype}; convert and normalise first")
-        return self.method(features, mixture.to(features.device), rng)
+        mixture = mixture.to(features.device)
+        if self.saliency is None:
+            return self.method(features, mixture, rng)  # type: ignore[call-arg]
+        if guide is None:
+            raise ValueError(f"{self.name} is guided by saliency {self.saliency}; give a guide, see mixing.saliency")
+        return self.method(features, mixture, rng, guide)  # type: ignore[call-arg]
+
+    def methods(self) -> tuple[MethodPolicy, ...]:
+        """Return this policy alone."""
+        return (self,)
 
     def expected_strength(self) -> float:
         """Return probability x E[1 - largest share]: 0 for no mixing, on one scale for all methods."""
-        return self.probability * self.ratio.expected_strength()
+        known = self.facts.strength
+        return self.probability * (self.ratio.expected_strength() if known is None else known)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How one batch is mixed: by which method's policy, from which sources, at which depth."""
+
+    policy: MethodPolicy
+    mixture: Mixture
+    depth: int
+
+    def apply(
+        self, features: Shaped[Tensor, "batch *map"], rng: torch.Generator, guide: Guide | None = None
+    ) -> tuple[Float[Tensor, "batch *map"], Mixture]:
+        """Mix features as drawn (see `MethodPolicy.apply`)."""
+        return self.policy.apply(features, self.mixture, rng, guide)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from tuner.mixing.base import Mixture
-from tuner.mixing.blend import blend_with
+from tuner.mixing.blend import blend_with, of_own_shares, own_ratios
 from tuner.mixing.masks import box_mask, boxes
 
 
@@ -23,11 +23,10 @@ def resizemix(
     Source: Qin et al., ResizeMix (arXiv 2012.11101), equations 2 to 4.
     """
     height, width = features.shape[-2:]
-    corners = boxes(1 - mixture.ratios[:, 0], height, width, True, rng)
-    pasted = _resized_into(features.index_select(0, mixture.sources[:, 1]), corners)
+    corners = boxes(1 - own_ratios(mixture), height, width, True, rng)
     mask = 1 - box_mask(corners, height, width)
-    own = mask.mean(dim=(1, 2))
-    return blend_with(features, pasted, mask[:, None]), Mixture(mixture.sources, torch.stack([own, 1 - own], dim=1))
+    pasted = _resized_into(features.index_select(0, mixture.sources[:, 1]), corners.expand(len(features), -1))
+    return blend_with(features, pasted, mask[:, None]), of_own_shares(mixture, mask.mean(dim=(1, 2)))
 
 
 def _resized_into(

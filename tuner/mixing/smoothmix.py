@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tuner.mixing.base import Mixture
-from tuner.mixing.blend import blend_masked
+from tuner.mixing.blend import masked
 
 
 def smoothmix(
@@ -23,13 +23,19 @@ def smoothmix(
     Source: Lee et al., SmoothMix (CVPR Workshops 2020), equations 3 to 5.
     """
     height, width = features.shape[-2:]
-    place = torch.rand(2, len(features), 1, generator=rng, device=rng.device).to(features.device, non_blocking=True)
-    other = (1 - mixture.ratios[:, :1]).clamp(min=1e-12)
-    spread = (other * height * width / (2 * math.pi)).sqrt()
-    rows = torch.exp(-0.5 * ((torch.arange(height, device=features.device) + 0.5 - place[0] * height) / spread) ** 2)
-    columns = torch.exp(-0.5 * ((torch.arange(width, device=features.device) + 0.5 - place[1] * width) / spread) ** 2)
-    mask = 1 - rows[:, :, None] * columns[:, None, :]
-    mask = torch.where(mixture.ratios[:, 0, None, None] == 1, torch.ones_like(mask), mask)
-    own = mask.mean(dim=(1, 2))
-    mixed = blend_masked(features, mixture, mask[:, None])
-    return mixed, Mixture(mixture.sources, torch.stack([own, 1 - own], dim=1))
+
+    def mask(own: Tensor) -> Tensor:
+        place = torch.rand(2, len(own), 1, generator=rng, device=rng.device).to(own.device, non_blocking=True)
+        spread = ((1 - own[:, None]).clamp(min=1e-12) * height * width / (2 * math.pi)).sqrt()
+        other = _bell(place[0], spread, height)[:, :, None] * _bell(place[1], spread, width)[:, None, :]
+        return torch.where(own[:, None, None] == 1, 1.0, 1 - other)
+
+    return masked(features, mixture, mask)
+
+
+def _bell(
+    centre: Float[Tensor, "masks 1"], spread: Float[Tensor, "masks 1"], size: int
+) -> Float[Tensor, "masks {size}"]:
+    """Return a Gaussian window over the pixels' centres, 1 at `centre`, which is a share of the size."""
+    pixels = torch.arange(size, device=centre.device) + 0.5
+    return torch.exp(-0.5 * ((pixels - centre * size) / spread) ** 2)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tuner.losses import Loss
-from tuner.mixing import Mixture, Policy
+from tuner.mixing import Drawn, Guide, Mixture, Policy, guide
 from tuner.models import forward
 from tuner.results import EpochMetrics
 from tuner.training.augment import Augmentation
@@ -141,19 +141,27 @@ class Training:
 
     def _mixed(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of the mixed batch and its targets; an unmixed one is a mixture of one source."""
-        drawn = self.policy.draw(len(labels), self.streams.mixing)
+        epochs_left = self.recipe.epochs - self.epochs_done
+        drawn = self.policy.draw(len(labels), self.streams.mixing, epochs_left)
         if drawn is None:
             return self.model(inputs), self._unmixed(labels).targets(labels, self.recipe.classes)
-        mixture, depth = drawn
+        leading = self._guide(drawn, inputs, labels)
         applied: list[Mixture] = []
 
         def mix(features: Tensor) -> Tensor:
-            mixed, really = self.policy.apply(features, mixture, self.streams.mixing)
+            mixed, really = drawn.apply(features, self.streams.mixing, leading)
             applied.append(really)
             return mixed
 
-        logits = forward(self.model, inputs, depth, mix)
+        logits = forward(self.model, inputs, drawn.depth, mix)
         return logits, applied[0].targets(labels, self.recipe.classes)
+
+    def _guide(self, drawn: Drawn, inputs: Tensor, labels: Tensor) -> Guide | None:
+        """Return what guides the method that was drawn, if it asks for anything: the extra passes happen here."""
+        if drawn.policy.saliency is None:
+            return None
+        contrast = 255 * self.scaling[0]  # a channel's white less its black, as the network gets them
+        return guide(drawn.policy.saliency, self.model, inputs, labels, contrast)
 
     def _unmixed(self, labels: Tensor) -> Mixture:
         own = torch.arange(len(labels), device=labels.device)[:, None]

@@ -1,0 +1,154 @@
+"""Where the content of an image is: three answers, at different prices.
+
+Each is a function of (network, images, labels) that returns one map an image; `guide` makes them shares of each
+image. Nothing of the network changes: it runs in evaluation mode (batch norm statistics are read, not moved; no
+dropout), in float32 even under autocast, and no parameter's gradient is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
+
+from tuner.mixing.base import Guide
+
+Images = Float[Tensor, "batch c h w"]
+Maps = Float[Tensor, "batch h w"]
+
+_SURROUNDS = (8, 4, 2)
+"""A pixel is compared with windows that reach this fraction of the image's size around it."""
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """One answer: the function, and what it costs beside the training step itself."""
+
+    function: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    extra_forward: int
+    extra_backward: int
+
+
+def guide(
+    name: str, network: nn.Module, images: Images, labels: Int[Tensor, " batch"], contrast: Float[Tensor, "#c 1 1"]
+) -> Guide:
+    """Return the guide that a method asks for by its saliency's name.
+
+    Raises:
+        ValueError: the network is not of the kind that `class_activation` needs.
+    """
+    return Guide(as_shares(SALIENCIES[name].function(network, images.detach(), labels)), contrast)
+
+
+def as_shares(saliency: Maps) -> Maps:
+    """Return each map divided by its sum; one without any content, or with NaN, becomes uniform."""
+    total = saliency.sum(dim=(1, 2), keepdim=True)
+    pixels = saliency.shape[1] * saliency.shape[2]
+    return torch.where((total > 0) & total.isfinite(), saliency / total, 1 / pixels)
+
+
+def input_gradient(network: nn.Module, images: Images, labels: Int[Tensor, " batch"]) -> Maps:
+    """Return how strongly the loss depends on each pixel: the root mean square of its gradient over the channels.
+
+    One forward and one backward pass.
+
+    Source: Kim et al., Puzzle Mix (arXiv 2009.06962), section 3; Simonyan et al. 2013 (arXiv 1312.6034).
+    """
+    with _as_it_is(network, images.device), torch.enable_grad():
+        inputs = images.float().requires_grad_()
+        loss = cross_entropy(network(inputs).float(), labels, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, inputs)
+    # Squares of small gradients would vanish in float32: a confident network's are 1e-25 and below.
+    largest = gradient.abs().amax(dim=(1, 2, 3), keepdim=True)
+    scaled = gradient / largest.clamp(min=torch.finfo(gradient.dtype).tiny)
+    return scaled.square().mean(dim=1).sqrt()
+
+
+def class_activation(network: nn.Module, images: Images, labels: Int[Tensor, " batch"]) -> Maps:
+    """Return how much each place speaks for the image's own class: its logit where the pooled map stands alone.
+
+    One forward pass. All that follows the last global average pooling is applied to every place of the map by itself,
+    which for a linear classifier is the class activation map with the bias; the map is then enlarged bilinearly, and
+    its smallest value subtracted.
+
+    Raises:
+        ValueError: the network has no `AdaptiveAvgPool2d(1)`.
+
+    Source: Zhou et al., Learning Deep Features for Discriminative Localization (arXiv 1512.04150), equation 2; as
+    used by Huang et al., SnapMix (arXiv 2012.04846), equation 2.
+    """
+    pool = _global_average(network)
+    shape: list[int] = []
+
+    def take_places_apart(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        maps = inputs[0]
+        shape[:] = [maps.shape[0], maps.shape[2], maps.shape[3]]
+        return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1], 1, 1)
+
+    hook = pool.register_forward_hook(take_places_apart)
+    try:
+        with _as_it_is(network, images.device), torch.no_grad():
+            logits = network(images.float()).float()
+    finally:
+        hook.remove()
+    batch, height, width = shape
+    own = labels[:, None].expand(-1, height * width).reshape(-1, 1)
+    activation = logits.gather(1, own).view(batch, 1, height, width)
+    enlarged = interpolate(activation, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    return enlarged - enlarged.amin(dim=(1, 2), keepdim=True)
+
+
+def centre_surround(network: nn.Module, images: Images, labels: Int[Tensor, " batch"]) -> Maps:
+    """Return how much each pixel's brightness differs from its surroundings', summed over three sizes of these.
+
+    No pass through the network. What OpenCV's fine-grained saliency (SaliencyMix's choice) computes for one image,
+    here in a few poolings for the batch.
+
+    Source: Montabone and Soto, Human detection using a mobile platform and novel features derived from a visual
+    saliency mechanism (Image and Vision Computing 28, 2010), section 3; the sizes are ours, for images of any size.
+    """
+    brightness = images.float().mean(dim=1, keepdim=True)
+    differences = [(brightness - _surroundings(brightness, fraction)).abs() for fraction in _SURROUNDS]
+    return torch.stack(differences).sum(dim=0)[:, 0]
+
+
+SALIENCIES: Mapping[str, Saliency] = {
+    "gradient": Saliency(input_gradient, extra_forward=1, extra_backward=1),
+    "class_activation": Saliency(class_activation, extra_forward=1, extra_backward=0),
+    "centre_surround": Saliency(centre_surround, extra_forward=0, extra_backward=0),
+}
+
+
+def _surroundings(brightness: Tensor, fraction: int) -> Tensor:
+    reach = [max(1, min(side // fraction, side - 1)) for side in brightness.shape[-2:]]
+    for axis, cells in enumerate(reach):
+        kernel, padding = [1, 1], [0, 0]
+        kernel[axis], padding[axis] = 2 * cells + 1, cells
+        brightness = avg_pool2d(brightness, kernel, 1, padding, count_include_pad=False)
+    return brightness
+
+
+def _global_average(network: nn.Module) -> nn.Module:
+    pools = [module for module in network.modules() if isinstance(module, nn.AdaptiveAvgPool2d)]
+    if not pools or pools[-1].output_size not in (1, (1, 1)):
+        advice = "set saliency to gradient or centre_surround"
+        raise ValueError(f"saliency class_activation needs a network that ends in AdaptiveAvgPool2d(1); {advice}")
+    return pools[-1]
+
+
+@contextmanager
+def _as_it_is(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Run the network in evaluation mode and full precision, and leave every module in the mode it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        for module, was_training in modes:
+            module.training = was_training
