@@ -158,7 +158,7 @@ _ENTRIES |= {
     ),
     "switch": entry(
         switch,
-        nested={"policies": Nested(METHODS, many=True)},
+        nested={"policies": Nested(METHODS, ({"name": "mixup"}, {"name": "cutmix"}), many=True)},
         facts=MethodFacts((1, None), depths="any", convex_only=False),
         source="timm (switch_prob); Touvron et al. 2021, arXiv 2012.12877",
     ),
