@@ -168,10 +168,12 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in config.items():
         path = f"{prefix}.{name}" if prefix else name
-        if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-            value = {str(index): item for index, item in enumerate(value)}
-        if isinstance(value, Mapping):
-            flat |= flatten(value, path)
-        else:
-            flat[path] = value
+        section = _as_section(value)
+        flat |= {path: value} if section is None else flatten(section, path)
     return flat
+
+
+def _as_section(value: Any) -> Mapping[str, Any] | None:
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        return {str(index): item for index, item in enumerate(value)}
+    return value if isinstance(value, Mapping) else None
