@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tuner.mixing.base import Mixture
-from tuner.mixing.masks import box_mask, centred_boxes
+from tuner.mixing.masks import centred_boxes, outside_mask
 
 
 def cutout(
@@ -32,5 +32,5 @@ def cutout(
     height, width = features.shape[-2:]
     side = torch.full((len(features),), length // 2 * 2 if official else length, device=features.device)
     corners = centred_boxes(side, side, height, width, rng)
-    kept = 1 - box_mask(corners, height, width)
+    kept = outside_mask(corners, height, width)
     return features * kept[:, None].to(features.dtype), mixture

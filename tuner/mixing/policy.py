@@ -81,10 +81,11 @@ class MethodPolicy:
             return None
         if float(torch.rand((), generator=rng)) >= self.probability:
             return None
-        depth = self.depths[int(torch.randint(len(self.depths), (), generator=rng))]
+        chosen = int(torch.randint(len(self.depths), (), generator=rng)) if len(self.depths) > 1 else 0
         others = [torch.randperm(batch, generator=rng) for _ in range(self.ratio.count - 1)]
         sources = torch.stack([torch.arange(batch), *others], dim=1)
-        return Drawn(self, Mixture(sources, self.ratio.draw(batch, rng), self.ratio.per == "batch"), depth)
+        mixture = Mixture(sources, self.ratio.draw(batch, rng), is_shared=self.ratio.per == "batch")
+        return Drawn(self, mixture, self.depths[chosen])
 
     def apply(
         self,

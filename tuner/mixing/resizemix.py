@@ -9,7 +9,7 @@ from torch.nn.functional import grid_sample
 
 from tuner.mixing.base import Mixture
 from tuner.mixing.blend import blend_with, of_own_shares, own_ratios
-from tuner.mixing.masks import box_mask, boxes
+from tuner.mixing.masks import boxes, outside_mask
 
 
 def resizemix(
@@ -24,7 +24,7 @@ def resizemix(
     """
     height, width = features.shape[-2:]
     corners = boxes(1 - own_ratios(mixture), height, width, True, rng)
-    mask = 1 - box_mask(corners, height, width)
+    mask = outside_mask(corners, height, width)
     pasted = _resized_into(features.index_select(0, mixture.sources[:, 1]), corners.expand(len(features), -1))
     return blend_with(features, pasted, mask[:, None]), of_own_shares(mixture, mask.mean(dim=(1, 2)))
 
