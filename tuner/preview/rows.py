@@ -66,6 +66,8 @@ def rows(configs: Sequence[Mapping[str, Any]], split: Split, *, shown: int = 8, 
     Raises:
         ConfigError: a model or method cannot take these images.
     """
+    for config in configs:
+        trial.check_model(config, trial.image_shape(split), len(split.classes))
     policies = (METHODS.build(config["mixing"]) for config in configs)
     methods = [method for policy in policies for method in policy.methods() if method.name != "none"]
     training = trial.build({**configs[0], "mixing": {"name": "none"}}, _some(split), seed)
