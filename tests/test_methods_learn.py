@@ -7,7 +7,6 @@ import pytest
 from tuner import trial
 from tuner.mixing import METHODS
 
-
 _OPTIONS = {"cutout": {"length": 4}}  # 16 would blank the whole image
 
 
