@@ -14,8 +14,10 @@ import torch
 from tuner import trial
 from tuner.datasets import Split
 from tuner.errors import ConfigError, dotted
+from tuner.losses import LOSSES
 from tuner.models import MODELS, ImageShape
 from tuner.results import EpochMetrics
+from tuner.training.augment import AUGMENTATIONS
 
 MINIMAL: dict[str, Any] = {"dataset": "digits", "model": "mlp"}
 DIGITS: dict[str, Any] = {
@@ -87,8 +89,8 @@ def test_all_mistakes_are_reported_at_once_each_at_its_place():
         "model.name": found["model.name"],
         "training.epochs": "wanted a whole number >= 1 and <= 100000, read 0",
         "training.optimizer.momentun": found["training.optimizer.momentun"],
-        "training.augment[1].name": "unknown augmentation 'flop'; known: flip, padded_crop; did you mean flip?",
-        "loss": "the loss needs a name; known: cross_entropy",
+        "training.augment[1].name": f"unknown augmentation 'flop'; known: {', '.join(AUGMENTATIONS)}; did you mean flip?",
+        "loss": f"the loss needs a name; known: {', '.join(LOSSES)}",
         "mixing.probability": "wanted a number >= 0 and <= 1, read 1.5",
         "mixing.ratio.alpha": "wanted a number >= 0 and <= 1000000.0, read -1",
     }
