@@ -17,10 +17,21 @@ def boxes(
     `areas` is the wanted share of the image, in [0, 1]; the sides are rounded down. The centre is uniform over the
     pixels and the box clipped, or, with `inside`, its corner uniform over the places where it fits.
     """
-    side = areas.clamp(0, 1).sqrt()
-    top, bottom = _interval((side * height).int(), height, inside, rng)
-    left, right = _interval((side * width).int(), width, inside, rng)
+    heights, widths = box_sides(areas, height, width)
+    top, bottom = _interval(heights, height, inside, rng)
+    left, right = _interval(widths, width, inside, rng)
     return torch.stack([top, bottom, left, right], dim=1)
+
+
+def box_sides(
+    areas: Float[Tensor, " batch"], height: int, width: int, multiple: int = 1
+) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
+    """Return the heights and widths of boxes of these areas and the image's proportions, in pixels.
+
+    They are rounded down to a multiple; the codes that follow CutMix's lose a pixel of odd sides (multiples of 2).
+    """
+    side = areas.clamp(0, 1).sqrt()
+    return (side * height).int() // multiple * multiple, (side * width).int() // multiple * multiple
 
 
 def box_mask(corners: Int[Tensor, "batch 4"], height: int, width: int) -> Float[Tensor, "batch {height} {width}"]:
@@ -40,6 +51,26 @@ def centred_boxes(
     top, bottom = _interval(heights, height, False, rng)
     left, right = _interval(widths, width, False, rng)
     return torch.stack([top, bottom, left, right], dim=1)
+
+
+def boxes_around(
+    centres: Int[Tensor, "batch 2"],
+    heights: Int[Tensor, " batch"],
+    widths: Int[Tensor, " batch"],
+    height: int,
+    width: int,
+) -> Int[Tensor, "batch 4"]:
+    """Return one box an example of the given sides around a pixel (row, column), clipped; it holds that pixel."""
+    top, bottom = _clipped(centres[:, 0] - heights // 2, heights, height)
+    left, right = _clipped(centres[:, 1] - widths // 2, widths, width)
+    return torch.stack([top, bottom, left, right], dim=1)
+
+
+def whole_images(corners: Int[Tensor, "batch 4"], height: int, width: int) -> Int[Tensor, "batch 4"]:
+    """Return the box of all pixels, as many times as there are `corners`, on their device."""
+    whole = torch.zeros_like(corners)
+    whole[:, 1], whole[:, 3] = height, width
+    return whole
 
 
 def top_share(scores: Float[Tensor, "batch h w"], shares: Float[Tensor, " batch"]) -> Float[Tensor, "batch h w"]:
@@ -67,4 +98,8 @@ def _interval(length: Tensor, size: int, inside: bool, rng: torch.Generator) -> 
         start = torch.minimum((uniform * (size - length + 1)).int(), size - length)
     else:
         start = (uniform * size).int() - length // 2
+    return _clipped(start, length, size)
+
+
+def _clipped(start: Tensor, length: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return start.clamp(0, size), (start + length).clamp(0, size)
