@@ -17,10 +17,15 @@ LABELS_ARE_NOT_PIXEL_SHARES = {
     ("cutout", ("official", True)),
     ("snapmix", None),  # shares of saliency
     ("snapmix", ("official", True)),
+    ("patchup", None),  # a mask of its own for each channel, and the target by their mean: test_patchup.py
+    ("patchup", ("mode", "soft")),
+    ("patchup", ("official", True)),
 }
 SHARE_1_CHANGES_PIXELS = {
     ("cutout", None),
     ("cutout", ("official", True)),
+    ("patchup", None),  # hard: gamma says how much is swapped
+    ("patchup", ("official", True)),
 }
 SHARE_0_KEEPS_SOME_PIXELS = {
     ("none", None),  # it has no other source
@@ -35,6 +40,9 @@ SHARE_0_KEEPS_SOME_PIXELS = {
     ("saliencymix", ("official", True)),
     ("snapmix", None),  # both boxes are
     ("snapmix", ("official", True)),
+    ("patchup", None),  # gamma says how much is changed
+    ("patchup", ("mode", "soft")),
+    ("patchup", ("official", True)),
 }
 
 every_case = pytest.mark.parametrize("case", cases(), ids=str)

@@ -22,6 +22,7 @@ from tuner.mixing.cutout import cutout
 from tuner.mixing.fmix import fmix
 from tuner.mixing.gridmix import gridmix
 from tuner.mixing.mixup import mixup
+from tuner.mixing.patchup import patchup
 from tuner.mixing.policy import Drawn, MethodPolicy, Policy
 from tuner.mixing.ratios import RATIOS, RatioDistribution, fixed
 from tuner.mixing.resizemix import resizemix
@@ -171,6 +172,14 @@ _ENTRIES |= {
         MethodFacts((2, 2), keeps_mass=False, saliency="class_activation", published={"name": "beta", "alpha": 5.0}),
         source="Huang, Wang and Tao 2020, arXiv 2012.04846",
         ratio={"name": "beta", "alpha": 5.0},
+    ),
+    "patchup": _method(
+        "patchup",
+        patchup,
+        MethodFacts((2, 2), depths="hidden", published={"name": "beta", "alpha": 2.0}),
+        source="Faramarzi et al. 2020, arXiv 2006.07794",
+        ratio={"name": "beta", "alpha": 2.0},
+        depths=(1, 2),
     ),
     "switch": entry(
         switch,
