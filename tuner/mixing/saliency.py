@@ -8,7 +8,7 @@ dropout), in float32 even under autocast, and no parameter's gradient is touched
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -60,8 +60,9 @@ def input_gradient(network: nn.Module, images: Images, labels: Int[Tensor, " bat
     Source: Kim et al., Puzzle Mix (arXiv 2009.06962), section 3; Simonyan et al. 2013 (arXiv 1312.6034).
     """
     with _as_it_is(network, images.device), torch.enable_grad():
-        inputs = images.float().requires_grad_()
-        loss = cross_entropy(network(inputs).float(), labels, reduction="sum")
+        inputs = images.detach().float().requires_grad_()
+        logits = network(inputs.clone()).float()  # the first layer may write in place
+        loss = cross_entropy(logits, labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, inputs)
     # Squares of small gradients would vanish in float32: a confident network's are 1e-25 and below.
     largest = gradient.abs().amax(dim=(1, 2, 3), keepdim=True)
@@ -93,14 +94,15 @@ def class_activation(network: nn.Module, images: Images, labels: Int[Tensor, " b
     hook = pool.register_forward_hook(take_places_apart)
     try:
         with _as_it_is(network, images.device), torch.no_grad():
-            logits = network(images.float()).float()
+            logits = network(images.float().clone()).float()  # the first layer may write in place
     finally:
         hook.remove()
     batch, height, width = shape
     own = labels[:, None].expand(-1, height * width).reshape(-1, 1)
     activation = logits.gather(1, own).view(batch, 1, height, width)
-    enlarged = interpolate(activation, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
-    return enlarged - enlarged.amin(dim=(1, 2), keepdim=True)
+    # Before enlarging too, or the rounding errors of a map of one value would be all that is left of it.
+    enlarged = interpolate(_above_least(activation), images.shape[-2:], mode="bilinear", align_corners=False)
+    return _above_least(enlarged)[:, 0]
 
 
 def centre_surround(network: nn.Module, images: Images, labels: Int[Tensor, " batch"]) -> Maps:
@@ -113,6 +115,7 @@ def centre_surround(network: nn.Module, images: Images, labels: Int[Tensor, " ba
     saliency mechanism (Image and Vision Computing 28, 2010), section 3; the sizes are ours, for images of any size.
     """
     brightness = images.float().mean(dim=1, keepdim=True)
+    brightness = _above_least(brightness)  # exactly 0 for an image of one colour, or rounding would make its peak
     differences = [(brightness - _surroundings(brightness, fraction)).abs() for fraction in _SURROUNDS]
     return torch.stack(differences).sum(dim=0)[:, 0]
 
@@ -122,6 +125,10 @@ SALIENCIES: Mapping[str, Saliency] = {
     "class_activation": Saliency(class_activation, extra_forward=1, extra_backward=0),
     "centre_surround": Saliency(centre_surround, extra_forward=0, extra_backward=0),
 }
+
+
+def _above_least(maps: Tensor) -> Tensor:
+    return maps - maps.amin(dim=(2, 3), keepdim=True)
 
 
 def _surroundings(brightness: Tensor, fraction: int) -> Tensor:
@@ -147,8 +154,14 @@ def _as_it_is(network: nn.Module, device: torch.device) -> Iterator[None]:
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        with torch.autocast(device.type, enabled=False):
+        with _full_precision(device):
             yield
     finally:
         for module, was_training in modes:
             module.training = was_training
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    if not torch.amp.is_autocast_available(device.type):  # torch's meta device, on which policies are tried
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
