@@ -197,6 +197,13 @@ def test_a_constant_image_is_uniform_and_a_bright_dot_the_peak(rng, height, widt
         assert (saliency[1].flatten().topk(2).values.diff() < 0).all()
 
 
+def test_centre_surround_compares_with_windows_clipped_at_the_border():
+    # Of one row of 4, windows reach 1, 1 and 2 pixels.
+    images = torch.tensor([0.0, 0.0, 6.0, 0.0]).view(1, 1, 1, 4)
+    found = centre_surround(nn.Identity(), images, LABELS[:1])[0, 0]
+    torch.testing.assert_close(found, 2 * torch.tensor([0.0, 2.0, 4.0, 3.0]) + torch.tensor([2.0, 1.5, 4.5, 2.0]))
+
+
 @pytest.mark.parametrize("change", [lambda images: -images, lambda images: images + 5, lambda images: images.flip(3)])
 def test_centre_surround_knows_no_sign_no_level_and_no_side(change: Callable[[Tensor], Tensor], images):
     found = centre_surround(nn.Identity(), change(images), LABELS)
