@@ -108,8 +108,10 @@ def class_activation(network: nn.Module, images: Images, labels: Int[Tensor, " b
 def centre_surround(network: nn.Module, images: Images, labels: Int[Tensor, " batch"]) -> Maps:
     """Return how much each pixel's brightness differs from its surroundings', summed over three sizes of these.
 
-    No pass through the network. What OpenCV's fine-grained saliency (SaliencyMix's choice) computes for one image,
-    here in a few matrix products for the batch.
+    No pass through the network. The idea of OpenCV's fine-grained saliency (SaliencyMix's choice), in a few matrix
+    products for the batch. Not its numbers: OpenCV smooths first, compares with windows that reach 12 to 112 pixels
+    whatever the image's size, and scales brighter and darker places apart, so that a dark background counts as much
+    as the bright object on it. Over 500 CIFAR-10 images the two maps' mean rank correlation is 0.47.
 
     Source: Montabone and Soto, Human detection using a mobile platform and novel features derived from a visual
     saliency mechanism (Image and Vision Computing 28, 2010), section 3; the sizes are ours, for images of any size.

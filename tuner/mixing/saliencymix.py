@@ -22,12 +22,14 @@ def saliencymix(
     """A box around the other image's most salient pixel replaces the same box; the target follows the box's area.
 
     The box has CutMix's size and is clipped at the border; each example's lies around the peak of its own partner, as
-    in the paper. `official: true` is the law of the authors' code: one box for the whole batch, around the peak of the
-    first example's partner, of the first example's ratio, its sides even. On their issue 2 people report that a box
-    for each example does worse than that, so it is worth a trial.
+    in the paper. `official: true` has the boxes of the authors' code: one for the whole batch, around the peak of the
+    first example's partner, of the first example's ratio, its sides even. People report on their issue 2 that a box
+    for each example does worse, so both are worth a trial.
 
-    Source: Uddin et al., SaliencyMix (arXiv 2006.01791), section 3; code SaliencyMix/SaliencyMix, `saliency_bbox`,
-    with OpenCV's fine-grained saliency, of which `saliency: centre_surround`, the default, is a batched form.
+    Their peaks are not reproduced. Their code hands OpenCV floats, whose bytes it reads as pixels: over 500 CIFAR-10
+    images its maps have no correlation (0.00) with those of the same images in bytes, and the box is CutMix's, nearly.
+
+    Source: Uddin et al., SaliencyMix (arXiv 2006.01791), section 3; code SaliencyMix/SaliencyMix, `saliency_bbox`.
     """
     height, width = features.shape[-2:]
     boxes = 1 if official else len(features)
