@@ -22,12 +22,15 @@ from tuner.mixing.cutout import cutout
 from tuner.mixing.fmix import fmix
 from tuner.mixing.gridmix import gridmix
 from tuner.mixing.mixup import mixup
+from tuner.mixing.patchup import patchup
 from tuner.mixing.policy import Drawn, MethodPolicy, Policy
 from tuner.mixing.ratios import RATIOS, RatioDistribution, fixed
 from tuner.mixing.resizemix import resizemix
 from tuner.mixing.saliency import SALIENCIES, guide
+from tuner.mixing.saliencymix import saliencymix
 from tuner.mixing.sample_pairing import sample_pairing
 from tuner.mixing.smoothmix import smoothmix
+from tuner.mixing.snapmix import snapmix
 from tuner.mixing.switch import switch
 
 __all__ = [
@@ -155,6 +158,28 @@ _ENTRIES |= {
         MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
         source="Lee et al. 2020, SmoothMix, CVPR Workshops",
         ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "saliencymix": _method(
+        "saliencymix",
+        saliencymix,
+        MethodFacts((2, 2), saliency="centre_surround", published={"name": "beta", "alpha": 1.0}),
+        source="Uddin et al. 2020, arXiv 2006.01791",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "snapmix": _method(
+        "snapmix",
+        snapmix,
+        MethodFacts((2, 2), keeps_mass=False, saliency="class_activation", published={"name": "beta", "alpha": 5.0}),
+        source="Huang, Wang and Tao 2020, arXiv 2012.04846",
+        ratio={"name": "beta", "alpha": 5.0},
+    ),
+    "patchup": _method(
+        "patchup",
+        patchup,
+        MethodFacts((2, 2), depths="hidden", published={"name": "beta", "alpha": 2.0}),
+        source="Faramarzi et al. 2020, arXiv 2006.07794",
+        ratio={"name": "beta", "alpha": 2.0},
+        depths=(1, 2),
     ),
     "switch": entry(
         switch,

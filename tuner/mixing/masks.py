@@ -21,12 +21,42 @@ def boxes(
     return _placed((areas.clamp(0, 1).sqrt() * size).floor(), size, inside, rng)
 
 
+def box_sides(
+    areas: Float[Tensor, " masks"], height: int, width: int, multiple: int = 1
+) -> tuple[Int[Tensor, " masks"], Int[Tensor, " masks"]]:
+    """Return the heights and widths of boxes of these areas and the image's proportions, in pixels.
+
+    They are rounded down to a multiple; the codes that follow CutMix's lose a pixel of odd sides (multiples of 2).
+    """
+    side = areas.clamp(0, 1).sqrt()
+    return (side * height).int() // multiple * multiple, (side * width).int() // multiple * multiple
+
+
 def centred_boxes(
     heights: Int[Tensor, " masks"], widths: Int[Tensor, " masks"], height: int, width: int, rng: torch.Generator
 ) -> Int[Tensor, "masks 4"]:
     """Return one box for each pair of sides in pixels, its centre uniform over the pixels, clipped."""
     size = _size(height, width, heights.device)
     return _placed(torch.stack([heights, widths]).float(), size, False, rng)
+
+
+def boxes_around(
+    centres: Int[Tensor, "masks 2"],
+    heights: Int[Tensor, " masks"],
+    widths: Int[Tensor, " masks"],
+    height: int,
+    width: int,
+) -> Int[Tensor, "masks 4"]:
+    """Return one box of the given sides around each pixel (row, column), clipped; it holds that pixel."""
+    sides = torch.stack([heights, widths])
+    return _clipped(centres.T - sides // 2, sides, _size(height, width, centres.device))
+
+
+def whole_images(corners: Int[Tensor, "masks 4"], height: int, width: int) -> Int[Tensor, "masks 4"]:
+    """Return the box of all pixels, as many times as there are `corners`, on their device."""
+    whole = torch.zeros_like(corners)
+    whole[:, 1], whole[:, 3] = height, width
+    return whole
 
 
 def box_mask(corners: Int[Tensor, "masks 4"], height: int, width: int) -> Float[Tensor, "masks {height} {width}"]:
@@ -70,6 +100,10 @@ def _placed(
         start = torch.minimum((uniform * (size - sides + 1)).floor(), size - sides)
     else:
         start = (uniform * size).floor() - (sides / 2).floor()
+    return _clipped(start, sides, size)
+
+
+def _clipped(start: Tensor, sides: Tensor, size: Float[Tensor, "2 1"]) -> Int[Tensor, "masks 4"]:
     corners = torch.stack([start, start + sides], dim=1).clamp_(min=0)
     return torch.minimum(corners, size[:, None]).int().flatten(0, 1).T
 
