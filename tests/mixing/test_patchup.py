@@ -163,3 +163,15 @@ def test_a_model_whose_depths_have_no_maps_is_refused_before_training():
 
 def test_it_mixes_at_depths_1_and_2_unless_told():
     assert METHODS.build(resolve(METHODS, "patchup")).depths == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"gamma": 0.2}, {"gamma": 0.9}, {"mode": "soft"}, {"mode": "soft", "gamma": 0.3}]
+)
+def test_strength_is_that_of_the_targets(options, rng):
+    policy = METHODS.build(resolve(METHODS, {"name": "patchup", "block_size": 3, **options}))
+    least = []
+    for _ in range(40):
+        _, mixture = policy.draw(16, rng).apply(torch.zeros(16, 32, 12, 12), rng)
+        least.append(mixture.ratios.amin(dim=1))
+    assert policy.expected_strength() == pytest.approx(float(torch.cat(least).mean()), abs=0.06)

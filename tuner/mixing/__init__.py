@@ -6,7 +6,6 @@ The contract suite (tests/mixing/test_contract.py) proves the rest.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -22,7 +21,7 @@ from tuner.mixing.cutout import cutout
 from tuner.mixing.fmix import fmix
 from tuner.mixing.gridmix import gridmix
 from tuner.mixing.mixup import mixup
-from tuner.mixing.patchup import patchup
+from tuner.mixing.patchup import patchup, patchup_strength
 from tuner.mixing.policy import Drawn, MethodPolicy, Policy
 from tuner.mixing.ratios import RATIOS, RatioDistribution, fixed
 from tuner.mixing.resizemix import resizemix
@@ -76,8 +75,7 @@ def _method(
         **options: Any,
     ) -> MethodPolicy:
         drawn = ratio or fixed(shares=(1.0,))
-        bound = functools.partial(function, **options)
-        return MethodPolicy(name, bound, facts, drawn, probability, depths, off_epochs, saliency)
+        return MethodPolicy(name, function, facts, drawn, probability, depths, off_epochs, saliency, options)
 
     absent = {"ratio"} if ratio is None else set()
     absent |= {"saliency"} if facts.saliency is None else set()
@@ -176,7 +174,7 @@ _ENTRIES |= {
     "patchup": _method(
         "patchup",
         patchup,
-        MethodFacts((2, 2), depths="hidden", published={"name": "beta", "alpha": 2.0}),
+        MethodFacts((2, 2), depths="hidden", strength=patchup_strength, published={"name": "beta", "alpha": 2.0}),
         source="Faramarzi et al. 2020, arXiv 2006.07794",
         ratio={"name": "beta", "alpha": 2.0},
         depths=(1, 2),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Le
@@ -15,6 +16,7 @@ from torch.nn.functional import max_pool2d
 
 from tuner.mixing.base import Mixture
 from tuner.mixing.blend import blend_masked, of_own_shares, own_ratios
+from tuner.mixing.ratios import RatioDistribution
 
 _GAMMA = {"hard": 0.5, "soft": 0.75}
 _HALVINGS = 60
@@ -56,6 +58,13 @@ def patchup(
     others = 1 - own_ratios(mixture)
     mixed = blend_masked(features, mixture, 1 - holes * others[:, None, None, None])
     return mixed, of_own_shares(mixture, 1 - changed * others)
+
+
+def patchup_strength(options: Mapping[str, Any], ratio: RatioDistribution) -> float:
+    """Return E[1 - largest share] of the targets, about: gamma swaps that much, or mixes that much by the ratio."""
+    gamma = options.get("gamma")
+    share = _GAMMA[options["mode"]] if gamma is None else gamma
+    return min(share, 1 - share) if options["mode"] == "hard" else ratio.expected_strength(share)
 
 
 def chance_by_formula(gamma: float, sides: tuple[int, int], blocks: tuple[int, int]) -> float:
