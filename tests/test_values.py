@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner.values import bounds, checked, describe, shown
+from tuner.values import bounds, checked, describe, shown, understands
 
 Depths = Annotated[tuple[Annotated[int, Ge(0)], ...], Len(1)]
 Rate = Annotated[float, Gt(0), Le(1)]
@@ -32,6 +32,8 @@ Padding = Literal["valid", "same"]
         (int | None, None, None),
         (int | str, "auto", "auto"),
         (Literal[1, "auto"], 1, 1),
+        (list[float], (1, 2), [1.0, 2.0]),
+        (Any, {"a": [1]}, {"a": [1]}),
         (tuple[tuple[float, ...], ...], [[1], [2, 3]], ((1.0,), (2.0, 3.0))),
     ],
 )
@@ -110,3 +112,17 @@ def _taken_or_words(annotation: Any, value: Any) -> Any:
 )
 def test_bounds_are_those_of_the_annotation(annotation, expected):
     assert bounds(annotation) == expected
+
+
+@pytest.mark.parametrize(
+    "annotation", [int, Any, type(None), str | None, Depths, Rate, Padding, list[int], tuple[float, ...] | None]
+)
+def test_annotations_that_values_can_be_checked_against_are_told_from_others(annotation):
+    assert understands(annotation)
+
+
+@pytest.mark.parametrize(
+    "annotation", [dict, list, tuple[int, int], dict[str, int], bytes, int | bytes, "int", object()]
+)
+def test_annotations_that_values_cannot_be_checked_against_are_told_too(annotation):
+    assert not understands(annotation)

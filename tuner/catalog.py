@@ -5,9 +5,12 @@ parameters are what a study file may set; their annotations say the type and the
 Gt(0)]`), their defaults are the defaults. What the trial provides itself (the images, the number of classes)
 is positional. So to add a part is to write a function and a line in its table.
 
-`resolve` turns a plain configuration into a complete one (defaults filled, every mistake reported), `build`
-calls the function. The checks stand here and not in pydantic, because a trial runs on these floors without it,
-and because a message has to say what is allowed in the words of a study file.
+`resolve` turns a plain configuration into a complete one (defaults filled, every mistake reported), `build` calls the
+function. Where a table allows it, `{"import": "package.module:function", **parameters}` stands for an entry that is no
+line of it: a function of one's own, read in the same way.
+
+The checks stand here and not in pydantic, because a trial runs on these floors without it, and because a message has to
+say what is allowed in the words of a study file.
 """
 
 from __future__ import annotations
@@ -16,12 +19,13 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from tuner.errors import ConfigError, Path, Problem
 from tuner.values import bounds, checked, describe, shown
 
 REQUIRED = inspect.Parameter.empty
+IMPORT = "import"
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table(Mapping[str, Entry]):
-    """The entries of one kind by name; `kind` is what a message calls one of them."""
+    """The entries of one kind by name; `kind` is what a message calls one of them.
+
+    `imported` makes the entry of a function of one's own, or raises a ValueError; None: this kind has none.
+    """
 
     kind: str
     entries: Mapping[str, Entry] = field(default_factory=dict)
+    imported: Callable[[str], Entry] | None = None
 
     def __getitem__(self, name: str) -> Entry:
         return self.entries[name]
@@ -88,8 +96,25 @@ class Table(Mapping[str, Entry]):
         return len(self.entries)
 
     def build(self, config: Mapping[str, Any], *context: Any) -> Any:
-        """Build the entry that `config["name"]` names."""
-        return self[config["name"]].build(config, *context)
+        """Build the entry that a resolved configuration names or imports."""
+        return self.entry_of(config).build(config, *context)
+
+    def entry_of(self, config: Mapping[str, Any]) -> Entry:
+        """Return the entry that a configuration names or imports.
+
+        Raises:
+            ValueError: it cannot be imported.
+        """
+        if IMPORT not in config:
+            return self[config["name"]]
+        if self.imported is None:
+            raise ValueError(f"a {self.kind} cannot be imported; known: {_list(self)}")
+        return self.imported(config[IMPORT])
+
+
+def called(config: Mapping[str, Any]) -> str:
+    """Return what messages call a configured entry: its name, or what it is imported from."""
+    return str(config.get("name", config.get(IMPORT)))
 
 
 def entry(
@@ -147,7 +172,8 @@ def _parameter(name: str, annotation: Any, default: Any, nested: Nested | None) 
 
 def _built(parameter: Parameter, value: Any) -> Any:
     if parameter.nested is None:
-        return tuple(value) if isinstance(value, list) else value  # a configuration that was JSON in between
+        # A list comes as a tuple, though it was JSON in between, unless a list is what is asked for.
+        return tuple(value) if isinstance(value, list) and get_origin(parameter.annotation) is not list else value
     if parameter.nested.many:
         return tuple(parameter.nested.table.build(item) for item in value)
     return parameter.nested.table.build(value)
@@ -161,9 +187,12 @@ def _resolve(table: Table, config: Any, path: Path, problems: list[Problem]) -> 
             Problem(path, f"wanted a {table.kind} as {{name: ...}}, read {shown(config)}; known: {_list(table)}")
         )
         return {}
+    if IMPORT in config:
+        return _resolve_import(table, config, path, problems)
     name = config.get("name")
     if name is None:
-        problems.append(Problem(path, f"the {table.kind} needs a name; known: {_list(table)}"))
+        what = "a name" if table.imported is None else "a name or an import"
+        problems.append(Problem(path, f"the {table.kind} needs {what}; known: {_list(table)}"))
         return {}
     if not isinstance(name, str) or name not in table:
         hint = nearest(str(name), list(table))
@@ -171,6 +200,21 @@ def _resolve(table: Table, config: Any, path: Path, problems: list[Problem]) -> 
         return {}
     rest = {key: value for key, value in config.items() if key != "name"}
     return {"name": name, **_resolve_parameters(table[name], rest, path, problems, name)}
+
+
+def _resolve_import(table: Table, config: Mapping[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
+    """Resolve what is imported; a `name` beside it (the key of a choice, say) is a label."""
+    reference, label = config[IMPORT], {key: config[key] for key in config if key == "name"}
+    if label.get("name") in table:
+        problems.append(Problem(path, f"name {label['name']} is the tuner's own {table.kind}; give name or import"))
+        return {}
+    try:
+        found = table.entry_of({IMPORT: checked(str, reference)})
+    except ValueError as error:
+        problems.append(Problem((*path, IMPORT), str(error)))
+        return {}
+    rest = {key: value for key, value in config.items() if key not in (IMPORT, "name")}
+    return {**label, IMPORT: reference, **_resolve_parameters(found, rest, path, problems, reference)}
 
 
 def _resolve_parameters(

@@ -1,6 +1,7 @@
 """Check one value of a study file against an annotation, and say in words what is allowed.
 
-Understands bool, int, float, str, None, Literal, `tuple[T, ...]`, unions, and annotated_types' Ge, Gt, Le, Lt, Len.
+Understands bool, int, float, str, None, Any, Literal, `tuple[T, ...]`, `list[T]`, unions, and annotated_types' Ge, Gt,
+Le, Lt, Len.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _SCALARS: dict[Any, str] = {
     float: "a number",
     str: "text",
     NoneType: "null",
+    Any: "any value",
 }
 
 
@@ -32,6 +34,20 @@ def checked(annotation: Any, value: Any) -> Any:
         raise ValueError(f"wanted {describe(annotation)}, read {shown(value)}") from None
 
 
+def understands(annotation: Any) -> bool:
+    """Tell whether an annotation is one of those that values can be checked against."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return True
+    if origin is Annotated:
+        return understands(arguments[0])
+    if origin is tuple:
+        return len(arguments) == 2 and arguments[1] is ... and understands(arguments[0])
+    if origin in (list, Union, UnionType):
+        return all(map(understands, arguments))
+    return annotation is Any or annotation in _SCALARS
+
+
 def describe(annotation: Any) -> str:
     """Say in words what an annotation allows, for example `a number > 0`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -42,7 +58,7 @@ def describe(annotation: Any) -> str:
         return "one of " + ", ".join(map(str, arguments))
     if origin in (Union, UnionType):
         return " or ".join(map(describe, arguments))
-    if origin is tuple:
+    if origin in (tuple, list):
         return f"a list, each {describe(arguments[0])}"
     return _SCALARS.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
@@ -77,11 +93,11 @@ def _convert(annotation: Any, value: Any) -> Any:
         return _one_of(arguments, value)
     if origin in (Union, UnionType):
         return _first(arguments, value)
-    if origin is tuple:
+    if origin in (tuple, list):
         if not isinstance(value, list | tuple):
             raise _Mismatch
-        return tuple(_convert(arguments[0], item) for item in value)
-    return _scalar(annotation, value)
+        return origin(_convert(arguments[0], item) for item in value)
+    return value if annotation is Any else _scalar(annotation, value)
 
 
 def _scalar(kind: type, value: Any) -> Any:

@@ -33,8 +33,9 @@ def test_range_is_of_whole_numbers_only_when_both_ends_are():
     assert not parse({"low": 1, "high": 3.0}).integers
 
 
-def test_section_with_a_name_is_never_a_range():
-    assert not is_searchable(parse({"name": "uniform", "low": 0.1, "high": 0.9}))
+@pytest.mark.parametrize("key", ["name", "import"])
+def test_section_that_names_or_imports_a_part_is_never_a_range(key):
+    assert not is_searchable(parse({key: "uniform", "low": 0.1, "high": 0.9}))
 
 
 @pytest.mark.parametrize(

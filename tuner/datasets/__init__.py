@@ -11,6 +11,7 @@ from tuner.datasets.cifar import cifar10, cifar100
 from tuner.datasets.digits import digits
 from tuner.datasets.fashion_mnist import fashion_mnist
 from tuner.datasets.image_folder import image_folder
+from tuner.datasets.imported import imported
 from tuner.datasets.npz import npz
 from tuner.datasets.split import cut
 
@@ -21,13 +22,19 @@ _CUT = entry(cut).parameters
 
 def _dataset(loader: Callable[..., Dataset], source: str = "") -> Entry:
     """Return the entry that loads a data set and cuts it: `build(config, seed)` gives a Split."""
-    load = entry(loader, source=source)
+    return _cutting(entry(loader, source=source), loader.__name__)
 
+
+def _imported(reference: str) -> Entry:
+    return _cutting(imported(reference, _CUT), reference)
+
+
+def _cutting(load: Entry, name: str) -> Entry:
     def build(seed: int, **parameters: Any) -> Split:
         common = {parameter.name: parameters.pop(parameter.name) for parameter in _CUT}
-        return cut(loader.__name__, loader(**parameters), seed, **common)
+        return cut(name, load.function(**parameters), seed, **common)
 
-    return Entry(build, load.parameters + _CUT, load.summary, source)
+    return Entry(build, load.parameters + _CUT, load.summary, load.source)
 
 
 DATASETS = Table(
@@ -40,4 +47,5 @@ DATASETS = Table(
         "image_folder": _dataset(image_folder),
         "npz": _dataset(npz),
     },
+    _imported,
 )

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from tuner.catalog import nearest
+from tuner.catalog import IMPORT, nearest
 from tuner.errors import ConfigError, Path, Problem, dotted
 from tuner.space.nodes import AnyOf, Choice, Constant, Items, Node, Range, Section, is_searchable, walk
 from tuner.values import checked
@@ -21,7 +21,7 @@ _MOST_STEPS = 10**9
 def parse(raw: Any, path: Path = ()) -> Node:
     """Return the template that a plain value describes; paths of mistakes begin with `path`.
 
-    A mapping that has `low` or `high`, `any`, or `choice` is a domain, unless it has a `name`.
+    A mapping that has `low` or `high`, `any`, or `choice` is a domain, unless it has a `name` or an `import`.
 
     Raises:
         ConfigError: every impossible range, empty or repeated list of values, wrong type and unknown domain key.
@@ -70,7 +70,7 @@ def _node(raw: Any, path: Path, problems: list[Problem]) -> Node:
 
 
 def _mapping(raw: Mapping[Any, Any], path: Path, problems: list[Problem]) -> Node:
-    if "name" in raw:
+    if "name" in raw or IMPORT in raw:
         return _section(raw, path, problems)
     for word, known, read in (
         ("choice", ["choice"], _choice),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 
 from tuner.errors import Path, StudyFileError, UsageError
@@ -13,6 +13,7 @@ from tuner.spec.shipped import shipped_studies
 from tuner.spec.tree import UNREAD, Mistake, Node, Place, failure
 
 _LARGEST_BYTES = 1_000_000
+_NAMING = ("import", "name")
 
 
 def read_study(file: FilePath, mistakes: list[Mistake]) -> Node:
@@ -99,15 +100,21 @@ def _read_text(file: FilePath) -> str:
 
 def _is_domain(node: Node) -> bool:
     keys = node.value
-    return "name" not in keys and any(word in keys for word in ("choice", "any", "low", "high"))
+    return _part(keys) is None and any(word in keys for word in ("choice", "any", "low", "high"))
 
 
 def _is_renamed(base: Node, over: Node) -> bool:
-    return "name" in over.value and over.value["name"].plain != base.value.get("name", over.value["name"]).plain
+    before, after = _part(base.value), _part(over.value)
+    return None not in (before, after) and before != after
+
+
+def _part(values: Mapping[str, Node]) -> tuple[str, object] | None:
+    """Return what makes a mapping a certain part: what it imports, else its name."""
+    return next(((key, values[key].plain) for key in _NAMING if key in values), None)
 
 
 def _depth(path: tuple[str, ...]) -> tuple[int, bool]:
-    is_name = path[-1] == "name"
+    is_name = path[-1] in _NAMING
     return len(path) - is_name, is_name
 
 
@@ -148,8 +155,9 @@ def _set(base: Node, path: tuple[str, ...], leaf: Node, *, top: bool = False) ->
         return leaf
     values = _entries(base)
     key, rest = path[0], path[1:]
-    if not rest and key == "name" and not top and values.get("name", leaf).plain != leaf.plain:
-        return Node({"name": leaf}, leaf.place)
+    named = Node({key: leaf}, leaf.place)
+    if not rest and key in _NAMING and not top and _is_renamed(Node(values, base.place), named):
+        return named
     child = values.get(key, Node(None, leaf.place))
     place = base.place if isinstance(base.value, dict) else leaf.place
     return Node({**values, key: _set(child, rest, leaf)}, place)
