@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
 from tests import readme
 from tests.processes import tuner
-from tuner import spec
+from tuner import space, spec, trial
+from tuner.search import check
 
 QUICK = {"trials", "status", "ls", "methods", "datasets", "models", "doctor"}
 
@@ -45,3 +47,15 @@ def test_the_python_example_runs(capsys):
     exec(readme.blocks("python")[0], space)
     assert space["last"].epoch == 5
     assert space["last"].val_accuracy > 0.5
+
+
+def test_the_model_of_ones_own_trains_as_its_study_file_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "my_models.py").write_text(readme.blocks("python")[1])
+    (tmp_path / "study.yaml").write_text(readme.blocks("yaml")[1])
+    study = spec.load("study.yaml", ["trial.training.epochs=1"])
+    split = check.load(study)
+    for corner in space.corners(study.trial):
+        assert trial.run(corner.config, lambda _: None, split=split).is_finite()
+    del sys.modules["my_models"]

@@ -15,7 +15,7 @@ from tuner import trial
 from tuner.datasets import Split
 from tuner.errors import ConfigError, dotted
 from tuner.losses import LOSSES
-from tuner.models import MODELS, ImageShape
+from tuner.models import MODELS, ImageShape, stages
 from tuner.results import EpochMetrics
 from tuner.training.augment import AUGMENTATIONS
 
@@ -147,7 +147,7 @@ def test_deepest_stage_is_still_a_depth():
     for name in MODELS:
         config = trial.resolve({**MINIMAL, "model": name})
         with torch.device("meta"):
-            deepest = len(MODELS.build(config["model"], ImageShape(1, 28, 28), 10)) - 1
+            deepest = len(stages(MODELS.build(config["model"], ImageShape(1, 28, 28), 10)))
         for depth, is_there in ((deepest, True), (deepest + 1, False)):
             mixed = trial.resolve({**config, "mixing": {"name": "mixup", "depths": [depth]}})
             if is_there:

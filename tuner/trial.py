@@ -10,7 +10,9 @@ Nothing here knows Ray, Optuna or MLflow:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -18,14 +20,15 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor, nn
 
-from tuner.catalog import Entry, Nested, Table, entry, resolve_section
+from tuner.catalog import IMPORT, Entry, Nested, Table, called, entry, resolve_section
 from tuner.catalog import resolve as resolve_entry
 from tuner.datasets import DATASETS, Split
 from tuner.errors import ConfigError, Path, Problem
+from tuner.imported import in_words
 from tuner.losses import LOSSES
 from tuner.mixing import METHODS, Policy, guide
 from tuner.mixing.policy import MethodPolicy
-from tuner.models import MODELS, ImageShape, forward
+from tuner.models import MODELS, ImageShape, it_has, mixing_at, stages
 from tuner.results import EpochMetrics
 from tuner.training import DeviceSplit, RandomStreams, Recipe, Training, standard_scaling, unit_scaling
 from tuner.training.augment import AUGMENTATIONS
@@ -101,26 +104,66 @@ def image_shape(split: Split) -> ImageShape:
 def check_model(config: Mapping[str, Any], image: ImageShape, classes: int) -> None:
     """Check that a resolved configuration's model takes these images, and its policy the model's features.
 
-    No memory is taken and nothing is trained: a batch goes once through model and methods on torch's meta device.
+    Nothing is trained: a batch of two goes once through model and methods on torch's meta device, which takes no
+    memory. Where the model's own code cannot run there (it looks at a weight's value, say), on the CPU.
 
     Raises:
         ConfigError: they do not.
     """
-    images, labels = torch.empty(2, *image, device="meta"), torch.empty(2, dtype=torch.int64, device="meta")
-    try:
-        with torch.device("meta"):
-            model = MODELS.build(config["model"], image, classes)
-        model(images)
-    except (ValueError, RuntimeError) as error:
-        raise ConfigError([Problem(("model",), str(error))]) from error
-    for method in METHODS.build(config["mixing"]).methods():
-        if max(method.depths) >= len(model):
-            message = f"{config['model']['name']} has depths 0 to {len(model) - 1}, got {list(method.depths)}"
-            raise ConfigError([Problem(("mixing", "depths"), message)])
+    with torch.random.fork_rng(devices=[]):
         try:
+            _check_on(torch.device("meta"), config, image, classes)
+        except ConfigError as error:
+            if "meta" not in str(error).lower():
+                raise
+            _check_on(torch.device("cpu"), config, image, classes)
+
+
+def _memory_format(config: Mapping[str, Any]) -> torch.memory_format:
+    """Return how images lie in memory: channels last is faster, but somebody's own network may rely on the usual."""
+    return torch.contiguous_format if IMPORT in config["model"] else torch.channels_last
+
+
+def _check_on(device: torch.device, config: Mapping[str, Any], image: ImageShape, classes: int) -> None:
+    images = torch.zeros(2, *image, device=device).contiguous(memory_format=_memory_format(config))
+    labels = torch.zeros(2, dtype=torch.int64, device=device)
+    name = called(config["model"])
+    with _refused(("model",)), device, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of weights that a meta tensor does not take
+        model = MODELS.build(config["model"], image, classes)
+    with _refused(("model",), f"{name} does not take images of {'x'.join(map(str, image))}: "):
+        _check_logits(model(images), name, classes)
+    for method in METHODS.build(config["mixing"]).methods():
+        _check_depths(method, model, name)
+        with _refused(("mixing",)):
             _mix_once(method, model, images, labels)
-        except (ValueError, RuntimeError) as error:
-            raise ConfigError([Problem(("mixing",), str(error))]) from error
+
+
+@contextmanager
+def _refused(path: Path, context: str = "") -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # somebody's own network may raise anything
+        message = str(error) if isinstance(error, ValueError) else in_words(error)
+        raise ConfigError([Problem(path, f"{context}{message}")]) from error
+
+
+def _check_logits(logits: Any, name: str, classes: int) -> None:
+    if not isinstance(logits, Tensor):
+        raise ValueError(f"it returns a {type(logits).__name__}; wanted the logits alone")
+    if logits.shape != (2, classes):
+        raise ValueError(f"it returns the shape {list(logits.shape)} for 2 images; wanted [2, {classes}], the logits")
+
+
+def _check_depths(method: MethodPolicy, model: nn.Module, name: str) -> None:
+    deepest = len(stages(model))
+    if max(method.depths) <= deepest:
+        return
+    message = f"{name} has depths 0 to {deepest}, got {list(method.depths)}"
+    if deepest == 0:
+        advice = "for more, name submodules in the model's stages, as stages: [layer1, layer2]"
+        message = f"{name} has depth 0 alone, got {list(method.depths)}; {advice}; {it_has(model)}"
+    raise ConfigError([Problem(("mixing", "depths"), message)])
 
 
 def build(config: Mapping[str, Any], split: Split, seed: int, device: str | torch.device = "cpu") -> Training:
@@ -135,7 +178,10 @@ def build(config: Mapping[str, Any], split: Split, seed: int, device: str | torc
     check_model(config, image, classes)
     streams = RandomStreams(seed, device)
     with streams.own():
-        model = MODELS.build(config["model"], image, classes).to(device, memory_format=torch.channels_last)
+        model = MODELS.build(config["model"], image, classes).to(device)
+    memory_format = _memory_format(config)
+    if memory_format is torch.channels_last:
+        model = model.to(memory_format=memory_format)
     recipe = Recipe(
         loss=LOSSES.build(config["loss"]),
         schedule=SCHEDULES.build(section["schedule"]),
@@ -155,6 +201,7 @@ def build(config: Mapping[str, Any], split: Split, seed: int, device: str | torc
         training=DeviceSplit(images, split.training.labels, device),
         scaling=scaling,
         streams=streams,
+        memory_format=memory_format,
     )
 
 
@@ -183,7 +230,7 @@ def run(
             return metrics
 
 
-def _mix_once(method: MethodPolicy, model: nn.Sequential, images: Tensor, labels: Tensor) -> None:
+def _mix_once(method: MethodPolicy, model: nn.Module, images: Tensor, labels: Tensor) -> None:
     rng = torch.Generator()
     drawn = replace(method, probability=1.0, off_epochs=0).draw(len(images), rng)
     if drawn is None:
@@ -191,7 +238,8 @@ def _mix_once(method: MethodPolicy, model: nn.Sequential, images: Tensor, labels
     contrast = images.new_ones(images.shape[1], 1, 1)
     leading = None if method.saliency is None else guide(method.saliency, model, images, labels, contrast)
     for depth in method.depths:
-        forward(model, images, depth, lambda features: drawn.apply(features, rng, leading)[0])
+        with mixing_at(model, depth, lambda features, rng: drawn.apply(features, rng, leading)[0], rng) as forward:
+            forward(images)
 
 
 def expected_strength(config: Mapping[str, Any]) -> float:
@@ -228,7 +276,7 @@ def _resolve_part(key: str, value: Any) -> dict[str, Any]:
 def _refusals(table: Table, config: Mapping[str, Any], path: Path, *context: Any) -> list[Problem]:
     """Return what a resolved entry's function refuses to build; what a nested one refuses stands at its own path."""
     problems: list[Problem] = []
-    for parameter in table[config["name"]].parameters:
+    for parameter in table.entry_of(config).parameters:
         if parameter.nested is None:
             continue
         value = config[parameter.name]

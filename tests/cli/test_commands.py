@@ -51,6 +51,10 @@ def test_the_catalogue_is_listed(command, what, names):
     assert all(row["summary"] for row in rows)
 
 
+def test_models_are_listed_with_their_stages(command):
+    assert all(row["stages"] for row in command("models", "--json").json)
+
+
 @pytest.mark.parametrize("name", ["digits", "keras_example", "fashion_mnist"])
 def test_shipped_studies_are_valid(command, name, fashion_mnist_installed):
     if name != "digits" and not fashion_mnist_installed:

@@ -1,4 +1,4 @@
-"""What every model of the table promises: a list of stages that makes logits, and mixing before any of them."""
+"""What every model of the table promises: stages, logits, and mixing at any depth."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from tuner.catalog import resolve
-from tuner.models import MODELS, ImageShape, forward
+from tuner.models import MODELS, ImageShape, Mix, mixing_at, stages
 
 SMALL: dict[str, dict[str, Any]] = {
     "preact_resnet18": {"width": 4},
     "wide_resnet": {"depth": 10, "width": 1},
+    "torchvision": {"architecture": "shufflenet_v2_x0_5"},
 }
 SHAPES = [ImageShape(1, 28, 28), ImageShape(3, 16, 16), ImageShape(3, 33, 20)]
 
 
-def built(name: str, image: ImageShape, classes: int = 7, **parameters: Any) -> nn.Sequential:
+def built(name: str, image: ImageShape, classes: int = 7, **parameters: Any) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return MODELS.build(resolve(MODELS, {"name": name, **SMALL.get(name, {}), **parameters}), image, classes)
@@ -28,38 +29,55 @@ def images(shape: ImageShape, batch: int = 3) -> Tensor:
     return torch.randn(batch, *shape, generator=torch.Generator().manual_seed(1))
 
 
+def forward(model: nn.Module, inputs: Tensor, depth: int, mix: Mix) -> Tensor:
+    with mixing_at(model, depth, mix, torch.Generator()) as run:
+        return run(inputs)
+
+
 every_model = pytest.mark.parametrize("name", MODELS)
 
 
 @every_model
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_model_is_a_list_of_stages_that_makes_logits(name, shape):
+def test_model_has_stages_and_makes_logits(name, shape):
     model = built(name, shape)
-    assert isinstance(model, nn.Sequential)
-    assert len(model) >= 2
+    assert len(stages(model)) >= 1
     assert model(images(shape)).shape == (3, 7)
 
 
 @every_model
-def test_identity_before_any_stage_changes_nothing(name):
+def test_identity_at_any_depth_changes_nothing(name):
     model, inputs = built(name, SHAPES[1]).eval(), images(SHAPES[1])
-    for depth in range(len(model)):
-        assert torch.equal(forward(model, inputs, depth, lambda features: features), model(inputs))
+    for depth in range(len(stages(model)) + 1):
+        assert torch.equal(forward(model, inputs, depth, lambda features, rng: features), model(inputs))
 
 
 @every_model
-def test_mixing_happens_once_before_the_named_stage(name):
+def test_mixing_happens_once_at_every_depth_deeper_and_deeper(name):
     model, inputs = built(name, SHAPES[1]).eval(), images(SHAPES[1])
-    for depth in range(len(model)):
-        seen: list[Tensor] = []
+    seen: list[Tensor] = []
 
-        def swap(features: Tensor, seen: list[Tensor] = seen) -> Tensor:
-            seen.append(features)
-            return features.flip(0)
+    def swap(features: Tensor, rng: torch.Generator) -> Tensor:
+        seen.append(features)
+        return features.flip(0)
 
+    for depth in range(len(stages(model)) + 1):
         logits = forward(model, inputs, depth, swap)
         torch.testing.assert_close(logits, model(inputs).flip(0))
-        assert len(seen) == 1
+        assert len(seen) == depth + 1
+    assert torch.equal(seen[0], inputs)
+    sides = [features.shape[-1] for features in seen if features.ndim == 4]
+    assert sides == sorted(sides, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["small_cnn", "preact_resnet18", "wide_resnet", "mlp"])
+def test_depth_k_of_a_sequence_is_what_its_first_k_parts_return(name):
+    model, inputs = built(name, SHAPES[1]).eval(), images(SHAPES[1])
+    assert isinstance(model, nn.Sequential)
+    assert len(stages(model)) == len(model) - 1
+    for depth in range(len(model)):
+        seen: list[Tensor] = []
+        forward(model, inputs, depth, lambda features, rng, seen=seen: seen.append(features) or features)
         assert torch.equal(seen[0], model[:depth](inputs))
 
 
@@ -74,9 +92,14 @@ def test_logits_do_not_depend_on_the_memory_format(name):
 @every_model
 def test_every_parameter_gets_a_gradient_with_mixing_at_every_depth(name):
     model, inputs = built(name, SHAPES[1]), images(SHAPES[1])
-    for depth in range(len(model)):
+
+    def mean(features: Tensor, rng: torch.Generator) -> Tensor:
+        return 0.5 * (features + features.flip(0))
+
+    for depth in range(len(stages(model)) + 1):
         model.zero_grad()
-        forward(model, inputs, depth, lambda features: 0.5 * (features + features.flip(0))).square().sum().backward()
+        with mixing_at(model, depth, mean, torch.Generator()) as run:
+            run(inputs).square().sum().backward()
         assert all(parameter.grad is not None for parameter in model.parameters())
 
 

@@ -32,6 +32,9 @@ def merged(base, over):
         ("a: {name: sgd, momentum: 1}", "a: {name: sgd, rate: 2}", {"a": {"name": "sgd", "momentum": 1, "rate": 2}}),
         ("a: {name: sgd, momentum: 1}", "a: {rate: 2}", {"a": {"name": "sgd", "momentum": 1, "rate": 2}}),
         ("a: {name: sgd, momentum: 1}", "a: adam", {"a": "adam"}),
+        ("a: {name: mlp, hidden: 1}", "a: {import: b:c}", {"a": {"import": "b:c"}}),
+        ("a: {import: b:c, width: 1}", "a: {name: mlp}", {"a": {"name": "mlp"}}),
+        ("a: {import: b:c, width: 1}", "a: {import: b:d}", {"a": {"import": "b:d"}}),
     ],
 )
 def test_keys_merge_but_a_domain_or_another_name_takes_the_whole_place(base, over, result):
@@ -90,6 +93,12 @@ def test_argument_with_another_name_drops_the_old_keys_in_any_order(load_text, s
     spec = load_text(sound, f"{optimizer}.learning_rate=0.01", f"{optimizer}.name=adam")
     assert "momentum" not in spec.source
     assert "learning_rate: 0.01" in spec.source
+
+
+def test_argument_that_imports_drops_the_old_keys(load_text, sound):
+    model = "trial.model"
+    with pytest.raises(StudyFileError, match=r"trial\.model\.import: no module named 'nowhere'"):
+        load_text(sound, f"{model}.hidden=[3]", f"{model}.import=nowhere:net")
 
 
 def test_argument_gives_a_bare_name_its_keys(load_text, sound):

@@ -10,6 +10,7 @@ from rich.table import Table as RichTable
 from tuner.catalog import Entry, Table
 from tuner.cli import output
 from tuner.mixing import SALIENCIES, MethodFacts
+from tuner.models import ModelFacts
 
 
 def show(table: Table, as_json: bool) -> None:
@@ -19,7 +20,8 @@ def show(table: Table, as_json: bool) -> None:
         output.print_json(rows)
         return
     facts = [key for key in rows[0] if key not in {"name", "summary", "parameters", "source"}]
-    shown = RichTable("name", *facts, "parameters", "what it is", box=rich.box.SIMPLE)
+    own = f"one's own {table.kind}: {{import: package.module:function, ...}}" if table.imported else None
+    shown = RichTable("name", *facts, "parameters", "what it is", box=rich.box.SIMPLE, caption=own)
     for row in rows:
         parameters = "\n".join(_parameter(parameter) for parameter in row["parameters"])
         shown.add_row(
@@ -38,6 +40,8 @@ def _row(name: str, entry: Entry) -> dict[str, Any]:
             "extra_forward": 0 if saliency is None else saliency.extra_forward,
             "extra_backward": 0 if saliency is None else saliency.extra_backward,
         }
+    if isinstance(entry.facts, ModelFacts):
+        row["stages"] = entry.facts.stages
     return row | {"parameters": [p.as_json() for p in entry.parameters], "source": entry.source}
 
 

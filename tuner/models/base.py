@@ -1,11 +1,9 @@
-"""What every model is: a list of stages, so that mixing can happen before any of them."""
+"""What a model is made for, and what is known of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
-
-from torch import Tensor, nn
 
 
 class ImageShape(NamedTuple):
@@ -16,12 +14,11 @@ class ImageShape(NamedTuple):
     width: int
 
 
-def forward(model: nn.Sequential, images: Tensor, depth: int, mix: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return the logits, with `mix` applied to the features before stage `depth` (0: to the images)."""
-    features = images
-    for position, stage in enumerate(model):
-        features = stage(mix(features) if position == depth else features)
-    return features
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of a model before it is built: what its stages are, in words."""
+
+    stages: str
 
 
 def require_size(name: str, image: ImageShape, smallest: int, advice: str) -> None:

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from tuner.losses import Loss
 from tuner.mixing import Guide, Mixture, Policy, guide
 from tuner.mixing.policy import MethodPolicy
-from tuner.models import forward
+from tuner.models import Mix, mixing_at
 from tuner.results import EpochMetrics
 from tuner.training.augment import Augmentation
 from tuner.training.batches import DeviceSplit, Scaling, normalised
@@ -54,7 +54,7 @@ class Training:
 
     def __init__(
         self,
-        model: nn.Sequential,
+        model: nn.Module,
         optimizer: Optimizer,
         recipe: Recipe,
         policy: Policy,
@@ -62,6 +62,7 @@ class Training:
         training: DeviceSplit,
         scaling: Scaling,
         streams: RandomStreams,
+        memory_format: torch.memory_format = torch.channels_last,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -70,6 +71,7 @@ class Training:
         self.training = training
         self.scaling = scaling
         self.streams = streams
+        self.memory_format = memory_format
         self.epochs_done = 0
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
@@ -101,7 +103,7 @@ class Training:
 
     def normalised(self, images: Tensor) -> Tensor:
         """Return bytes as the network gets them."""
-        return normalised(images, self.scaling)
+        return normalised(images, self.scaling).contiguous(memory_format=self.memory_format)
 
     def guide(self, method: MethodPolicy, inputs: Tensor, labels: Tensor) -> Guide | None:
         """Return what guides a method on normalised images, if it asks for anything: the extra passes happen here."""
@@ -144,29 +146,29 @@ class Training:
         for augment in self.recipe.augment:
             images = augment(images, self.streams.augment)
         self.optimizer.zero_grad(set_to_none=True)
+        inputs = self.normalised(images)
+        applied: list[Mixture] = []
         with self._autocast():
-            logits, targets = self._mixed(self.normalised(images), labels)
-            loss = self.recipe.loss(logits, targets)
-        loss.backward()  # type: ignore[no-untyped-call]
+            depth, mix = self._drawn(inputs, labels, applied)
+        with mixing_at(self.model, depth, mix, self.streams.mixing) as forward:
+            with self._autocast():
+                logits = forward(inputs)
+                loss = self.recipe.loss(logits, applied[0].targets(labels, self.recipe.classes))
+            loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return loss.detach()
 
-    def _mixed(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of the mixed batch and its targets; an unmixed one is a mixture of one source."""
-        epochs_left = self.recipe.epochs - self.epochs_done
-        drawn = self.policy.draw(len(labels), self.streams.mixing, epochs_left)
-        if drawn is None:
-            return self.model(inputs), self._unmixed(labels).targets(labels, self.recipe.classes)
-        leading = self.guide(drawn.policy, inputs, labels)
-        applied: list[Mixture] = []
+    def _drawn(self, inputs: Tensor, labels: Tensor, applied: list[Mixture]) -> tuple[int, Mix]:
+        """Draw at which depth and how to mix a batch, `applied` to get the mixture; unmixed, it has one source."""
+        drawn = self.policy.draw(len(labels), self.streams.mixing, self.recipe.epochs - self.epochs_done)
+        leading = None if drawn is None else self.guide(drawn.policy, inputs, labels)
 
-        def mix(features: Tensor) -> Tensor:
-            mixed, really = drawn.apply(features, self.streams.mixing, leading)
+        def mix(features: Tensor, rng: torch.Generator) -> Tensor:
+            mixed, really = (features, self._unmixed(labels)) if drawn is None else drawn.apply(features, rng, leading)
             applied.append(really)
             return mixed
 
-        logits = forward(self.model, inputs, drawn.depth, mix)
-        return logits, applied[0].targets(labels, self.recipe.classes)
+        return 0 if drawn is None else drawn.depth, mix
 
     def _unmixed(self, labels: Tensor) -> Mixture:
         own = torch.arange(len(labels), device=labels.device)[:, None]
