@@ -10,6 +10,8 @@ from tuner.datasets import Split
 from tuner.errors import ConfigError, Path, Problem
 from tuner.spec import StudySpec
 
+_OF_ANY_SIZE = {"ratio", "probability", "off_epochs", "weights"}
+
 
 def load(spec: StudySpec) -> Split:
     """Load the study's dataset and build every corner's model for its images (on the meta device).
@@ -26,13 +28,22 @@ def load(spec: StudySpec) -> Split:
     seen: set[str] = set()
     for corner in corners:
         config = trial.resolve(corner.config)
-        key = json.dumps([config["model"], config["mixing"].get("depths")], sort_keys=True)
+        key = json.dumps([config["model"], config["training"]["augment"], _shape(config["mixing"])], sort_keys=True)
         if key not in seen:
             seen.add(key)
             problems |= dict.fromkeys(_problems(config, split, corner))
     if problems:
         raise spec.failure(problems)
     return split
+
+
+def _shape(mixing: Any) -> Any:
+    """Return what of a mixing block decides whether it fits images: its numbers are tried once for each method."""
+    if isinstance(mixing, list | tuple):
+        return [_shape(item) for item in mixing]
+    if isinstance(mixing, dict):
+        return {key: _shape(value) for key, value in mixing.items() if key not in _OF_ANY_SIZE}
+    return mixing
 
 
 def _problems(config: dict[str, Any], split: Split, corner: space.Corner) -> list[Problem]:

@@ -1,0 +1,26 @@
+"""One trial: a plain configuration becomes dataset, model, policy and recipe, and then epochs of training.
+
+Nothing here knows Ray, Optuna or MLflow:
+
+    from tuner import trial
+    config = trial.resolve({"dataset": "digits", "model": {"name": "small_cnn", "padding": "same"},
+                            "mixing": {"name": "mixup", "ratio": {"name": "beta", "alpha": 0.2}}})
+    last = trial.run(config, report=print, seed=0)
+"""
+
+from tuner.trial.check import check_model
+from tuner.trial.config import SECTIONS, TRAINING, resolve
+from tuner.trial.run import build, expected_strength, image_shape, load_data, run, validation_split
+
+__all__ = [
+    "SECTIONS",
+    "TRAINING",
+    "build",
+    "check_model",
+    "expected_strength",
+    "image_shape",
+    "load_data",
+    "resolve",
+    "run",
+    "validation_split",
+]
