@@ -84,7 +84,7 @@ def applied(policy: MethodPolicy, features: Tensor, seed: int = 0) -> tuple[Tens
 
 def guided(policy: MethodPolicy, features: Tensor) -> Guide | None:
     """Return the guide that a policy asks for, made without a network, and of images that are not normalised."""
-    if policy.saliency is None:
+    if policy.saliency is None or not features.is_floating_point():
         return None
     with torch.no_grad():
         saliency = as_shares(centre_surround(torch.nn.Identity(), features, torch.zeros(len(features)).long()))

@@ -16,7 +16,7 @@ LABELS_ARE_NOT_PIXEL_SHARES = {
     ("cutout", None),  # blanked pixels belong to nobody, and the label stays
     ("cutout", ("official", True)),
 }
-SHARE_1_CHANGES_PIXELS = {("cutout", None), ("cutout", ("official", True))}
+SHARE_1_CHANGES_PIXELS = {("cutout", None), ("cutout", ("official", True)), ("comixup", None)}
 SHARE_0_KEEPS_SOME_PIXELS = {
     ("none", None),  # it has no other source
     ("cutmix", None),  # the box is clipped at the border
@@ -24,6 +24,7 @@ SHARE_0_KEEPS_SOME_PIXELS = {
     ("sample_pairing", None),
     ("cutout", None),
     ("cutout", ("official", True)),
+    ("comixup", None),  # draws no ratio
     ("smoothmix", None),  # the window fades towards the border
     ("resizemix", None),  # resampled, so equal but for rounding: tests/mixing/test_resizemix.py
 }
@@ -173,6 +174,8 @@ def test_catalogue_tells_what_a_method_is(name):
     if name == "switch" or entry.facts.counts == (1, 1):
         return
     assert METHODS.build(resolve(METHODS, name)).expected_strength() > 0
+    if "ratio" not in {parameter.name for parameter in entry.parameters}:
+        return  # its default is what its paper recommends
     assert entry.facts.published
     assert RATIOS.build(resolve(RATIOS, entry.facts.published)).count >= entry.facts.counts[0]
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tuner.catalog import Entry, Nested, Table, entry
 from tuner.mixing.base import Guide, MethodFacts, Mixture
+from tuner.mixing.comixup import comixup
 from tuner.mixing.cutmix import cutmix
 from tuner.mixing.cutout import cutout
 from tuner.mixing.fmix import fmix
@@ -155,6 +156,12 @@ _ENTRIES |= {
         MethodFacts((2, 2), published={"name": "beta", "alpha": 1.0}),
         source="Lee et al. 2020, SmoothMix, CVPR Workshops",
         ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "comixup": _method(
+        "comixup",
+        comixup,
+        MethodFacts((1, None), saliency="gradient", strength=0.3),
+        source="Kim et al. 2021, arXiv 2102.03065",
     ),
     "switch": entry(
         switch,
