@@ -42,8 +42,9 @@ def comixup(
     The batch is cut into parts of `part` examples, each of which gives as many images, of `blocks` x `blocks` blocks;
     the target follows the pixels. The blocks' sources are chosen together: for the saliency they keep, against `beta`
     for edges between different sources, and `gamma` for sources of which the part's other images already have more
-    than `threshold` of an image. `eta` weighs a prior over the sources, drawn from Dirichlet(`alpha`) for each part,
-    `omega` how much sources count as alike whose most salient places are far apart (it brings these into one image).
+    than `threshold` of an image. `eta` weighs a prior over the sources, drawn from Dirichlet(`alpha`) for each part.
+    By `omega`, what the other images have of sources whose most salient places are far from a source's own counts as
+    more of that source: such sources cost less in one image than in two.
 
     Who is mixed with whom is the method's own choice, so there is no ratio to set and the given mixture is not read.
 
@@ -66,7 +67,7 @@ def comixup(
         costs = torch.where(real[..., None], -saliency[members] - (eta * prior / cells)[..., None], _NEVER)
         problem = Problem(
             costs.transpose(1, 2).contiguous(),
-            _compatibility(guide.saliency, members, real, omega),
+            compatibility(guide.saliency, members, real, omega),
             real.float(),
             gamma / cells,
             threshold * cells,
@@ -109,7 +110,7 @@ def _random_labels(
     return (drawn * real.sum(dim=1)[:, None, None]).long()
 
 
-def _compatibility(
+def compatibility(
     saliency: Float[Tensor, "batch h w"], members: Tensor, real: Bool[Tensor, "parts size"], omega: float
 ) -> Float[Tensor, "parts size size"]:
     """Return 1 - omega on the diagonal, and omega times how far apart the examples' most salient windows are.
