@@ -27,7 +27,7 @@ def comixup(
     rng: torch.Generator,
     guide: Guide,
     *,
-    blocks: Annotated[int, Ge(1), Le(16)] = 4,
+    blocks: Annotated[int, Ge(2), Le(8)] = 4,
     part: Annotated[int, Ge(1)] = 20,
     alpha: Annotated[float, Gt(0)] = 2.0,
     beta: NotNegative = 0.32,
@@ -52,7 +52,7 @@ def comixup(
     alike differ (`set_resolve`), stops early by the objective without threshold, and solves with graph cuts; this one
     has one source a block and a solver that reaches lower values of the same objective (`coordinate_descent`).
     Blocks are of equal size only where they divide the image, and saliency peaks are sought with windows of a quarter
-    of the image, which is the code's 8 pixels at 32.
+    of the image, which is the code's 8 pixels at 32. The code also takes 16 blocks, or a random number of them.
 
     Source: Kim, Choo, Jeong and Song, Co-Mixup (arXiv 2102.03065), sections 3 and 4; snu-mllab/Co-Mixup, `match.py`.
     """

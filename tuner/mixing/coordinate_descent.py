@@ -83,7 +83,7 @@ def _reprice(problem: Problem, labels: Labels, counts: Counts) -> None:
     for output in range(labels.shape[1]):
         rest = total - counts[:, output]
         crowd = problem.above(rest[:, None] @ problem.compatibility)
-        costs = problem.costs + 2 * problem.diversity * crowd
+        costs = torch.add(problem.costs, crowd, alpha=2 * problem.diversity)
         labels[:, output] = chosen = labelling(costs, problem.grids)
         counts[:, output] = own = problem.counts(chosen) * problem.real[:, output, None]
         total = rest + own

@@ -6,6 +6,7 @@ Moves of whole rectangles reach what changing one cell after the other does not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,9 +16,6 @@ from torch.nn.functional import embedding
 Costs = Float[Tensor, "grids cells labels"]
 Labels = Int[Tensor, "grids cells"]
 
-_MOVES = 2
-"""Rectangles relabelled in each grid: after two the mean total is below that of graph cuts (test_graph_cuts.py)."""
-
 _SMALL = 4
 """Sides up to which rectangles of every length are tried; on longer ones their lengths are powers of two."""
 
@@ -26,12 +24,14 @@ _SMALL = 4
 class Potts:
     """Grids whose edges between different labels cost `weight`, as the tensors that every move needs.
 
+    After `moves` rectangles the mean total is about that of graph cuts, or below it (tests/mixing/test_graph_cuts.py).
     `ends` are the edges' first cells and then their second ones. The others belong to the rectangles: their cells
     (twice), the weight of each cell's edges into one from outside, and what all cells of one with the same label take
     off the total (`before`, `settled`).
     """
 
     weight: float
+    moves: int
     neighbours: Float[Tensor, "cells cells"]
     colours: Bool[Tensor, "2 cells"]
     ends: Int[Tensor, " twice_edges"]
@@ -43,8 +43,9 @@ class Potts:
     settled: Float[Tensor, " rectangles"]
 
 
+@lru_cache(maxsize=4)
 def potts(height: int, width: int, labels: int, weight: float, device: torch.device) -> Potts:
-    """Return grids of `height` x `width` cells, to be labelled from 0 to `labels` - 1."""
+    """Return grids of `height` x `width` cells, to be labelled from 0 to `labels` - 1; made once, used every batch."""
     cells = torch.arange(height * width).view(height, width)
     rows, columns = cells.flatten() // width, cells.flatten() % width
     neighbours = ((rows[:, None] - rows).abs() + (columns[:, None] - columns).abs() == 1).float()
@@ -64,7 +65,8 @@ def potts(height: int, width: int, labels: int, weight: float, device: torch.dev
         torch.cat([weight * shares[first].maximum(shares[second]), -shares]),
         weight * (shares[first] * shares[second]).sum(dim=0),
     )
-    return Potts(weight, *(tensor.to(device, non_blocking=True) for tensor in tensors))
+    moves = max(2, max(height, width) // 2)
+    return Potts(weight, moves, *(tensor.to(device, non_blocking=True) for tensor in tensors))
 
 
 def equal_neighbours(one_hot: Float[Tensor, "*grids cells labels"], grids: Potts) -> Float[Tensor, "*grids"]:
@@ -76,7 +78,7 @@ def labelling(costs: Costs, grids: Potts) -> Labels:
     """Return labels whose total is small: the cells' costs, and the weight of each edge between different labels.
 
     From each cell's cheapest label, one sweep of iterated conditional modes over the checkerboard; then the rectangle
-    and label that lower the total the most, twice.
+    and label that lower the total the most, and again: twice on grids of 4 x 4 cells, more often on larger ones.
 
     Source: Besag, On the Statistical Analysis of Dirty Pictures (J. R. Stat. Soc. B 48, 1986), section 2.5, the sweep.
     """
@@ -87,7 +89,7 @@ def labelling(costs: Costs, grids: Potts) -> Labels:
         better = torch.baddbmm(costs, pull, one_hot, alpha=-grids.weight).argmin(dim=-1)
         labels = torch.where(colour, better, labels)
     relabelled = costs.transpose(1, 2) @ grids.shares
-    for _ in range(_MOVES):
+    for _ in range(grids.moves):
         labels = _with_a_rectangle(labels, costs, relabelled, grids)
     return labels
 
