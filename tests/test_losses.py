@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
 from tuner.catalog import resolve
-from tuner.losses import LOSSES, soft_cross_entropy
+from tuner.losses import LOSSES, Loss, soft_cross_entropy
 from tuner.mixing import Mixture
+
+
+def built(name: str, **parameters: Any) -> Loss:
+    return LOSSES.build(resolve(LOSSES, {"name": name, **parameters}))
 
 
 def test_two_classes_worked_by_hand():
@@ -37,7 +43,7 @@ def test_loss_of_the_mixed_target_is_the_mixed_loss(count, label_smoothing, rng)
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])
 def test_label_smoothing_is_torchs_where_shares_sum_to_1(label_smoothing, rng):
     logits, targets = torch.randn(8, 6, generator=rng), torch.rand(8, 6, generator=rng).softmax(dim=1)
-    ours = LOSSES.build(resolve(LOSSES, {"name": "cross_entropy", "label_smoothing": label_smoothing}))
+    ours = built("cross_entropy", label_smoothing=label_smoothing)
     torch.testing.assert_close(ours(logits, targets), cross_entropy(logits, targets, label_smoothing=label_smoothing))
 
 
@@ -62,3 +68,11 @@ def test_half_precision_logits_are_summed_in_full():
     targets = one_hot(torch.arange(64) % 10, 10).float()
     assert soft_cross_entropy(logits, targets).dtype == torch.float32
     assert torch.equal(soft_cross_entropy(logits, targets), soft_cross_entropy(logits.float(), targets))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_nothing_is_fetched_from_the_device(name):
+    logits, targets = torch.randn(4, 3, device="meta", requires_grad=True), torch.rand(4, 3, device="meta")
+    loss = built(name)(logits, targets)
+    loss.backward()
+    assert (loss.device.type, loss.shape, loss.dtype) == ("meta", (), torch.float32)

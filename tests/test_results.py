@@ -86,6 +86,16 @@ def test_configuration_is_flattened_to_dotted_names():
     }
 
 
+def test_list_of_sections_is_flattened_by_position():
+    config = {"policies": [{"name": "mixup", "ratio": {"alpha": 0.2}}, {"name": "none"}], "weights": [0.3, 0.7]}
+    assert flatten(config) == {
+        "policies.0.name": "mixup",
+        "policies.0.ratio.alpha": 0.2,
+        "policies.1.name": "none",
+        "weights": [0.3, 0.7],
+    }
+
+
 def test_json_has_the_keys_that_scripts_rely_on():
     trials = (record(0, 0.5, 0.6), record(1, 0.4, state=TrialState.PRUNED), record(2, state=TrialState.FAILED))
     result = StudyResult("digits", StudyState.COMPLETED, trials, trials[0], None, 1.23456, {"uri": "sqlite"})

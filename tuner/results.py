@@ -161,12 +161,19 @@ def unmixed_baseline(trials: Sequence[TrialRecord], maximise: bool) -> TrialReco
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten a nested configuration to dotted names: `{"a": {"b": 1}}` gives `{"a.b": 1}`."""
+    """Flatten a nested configuration to dotted names: `{"a": {"b": 1}}` gives `{"a.b": 1}`.
+
+    A list of sections counts as one with the keys 0, 1 ...; a list of plain values is a value.
+    """
     flat: dict[str, Any] = {}
     for name, value in config.items():
         path = f"{prefix}.{name}" if prefix else name
-        if isinstance(value, Mapping):
-            flat |= flatten(value, path)
-        else:
-            flat[path] = value
+        section = _as_section(value)
+        flat |= {path: value} if section is None else flatten(section, path)
     return flat
+
+
+def _as_section(value: Any) -> Mapping[str, Any] | None:
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        return {str(index): item for index, item in enumerate(value)}
+    return value if isinstance(value, Mapping) else None

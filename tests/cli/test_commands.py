@@ -41,7 +41,7 @@ def test_methods_are_listed_with_what_scripts_rely_on(command):
         assert row["source"]
     mixup = next(row for row in rows if row["name"] == "mixup")
     assert mixup["counts"] == [1, None]
-    assert {p["name"] for p in mixup["parameters"]} == {"ratio", "probability", "depths"}
+    assert {p["name"] for p in mixup["parameters"]} == {"ratio", "probability", "depths", "off_epochs"}
 
 
 @pytest.mark.parametrize(("what", "names"), [("datasets", {"digits", "npz"}), ("models", {"small_cnn", "mlp"})])

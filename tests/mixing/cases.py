@@ -88,7 +88,14 @@ def guided(policy: MethodPolicy, features: Tensor) -> Guide | None:
         return None
     with torch.no_grad():
         saliency = as_shares(centre_surround(torch.nn.Identity(), features, torch.zeros(len(features)).long()))
-    return Guide(saliency, features.detach().new_ones(features.shape[1], 1, 1))
+    return Guide(saliency, saliency.new_ones(features.shape[1], 1, 1))
+
+
+def pairs(*own: float, is_shared: bool = False) -> Mixture:
+    """Return a mixture of each example with the one before it, of these ratios of their own."""
+    examples = torch.arange(len(own))
+    ratios = torch.tensor([[share, 1 - share] for share in own])
+    return Mixture(torch.stack([examples, examples.roll(1)], dim=1), ratios, is_shared)
 
 
 def _ratios(entry: Entry) -> Iterator[str | None]:

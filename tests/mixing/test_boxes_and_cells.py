@@ -24,6 +24,14 @@ def pairs(batch: int, own: float) -> Mixture:
     return Mixture(sources, torch.tensor([[own, 1 - own]]).expand(batch, -1))
 
 
+@pytest.mark.parametrize("length", [15, 16, 100])
+def test_cutout_that_blanks_everything_is_refused(rng, length):
+    with pytest.raises(ValueError, match=f"cutout of length {length} blanks every 8x5 image; set it to 14 or less"):
+        cutout(torch.ones(2, 1, 8, 5), pairs(2, 1.0), rng, length=length)
+    mixed, _ = cutout(torch.ones(400, 1, 8, 5), pairs(400, 1.0), rng, length=14)
+    assert mixed.sum() > 0
+
+
 @pytest.mark.parametrize(("length", "official", "side"), [(8, False, 8), (7, False, 7), (7, True, 6)])
 def test_cutout_blanks_one_square_an_example(rng, length, official, side):
     ones = torch.ones(400, 3, 32, 32)

@@ -15,8 +15,19 @@ LABELS_ARE_NOT_PIXEL_SHARES = {
     ("sample_pairing", None),  # the partner's label is left out
     ("cutout", None),  # blanked pixels belong to nobody, and the label stays
     ("cutout", ("official", True)),
+    ("snapmix", None),  # shares of saliency
+    ("snapmix", ("official", True)),
+    ("patchup", None),  # a mask of its own for each channel, and the target by their mean: test_patchup.py
+    ("patchup", ("mode", "soft")),
+    ("patchup", ("official", True)),
 }
-SHARE_1_CHANGES_PIXELS = {("cutout", None), ("cutout", ("official", True)), ("comixup", None)}
+SHARE_1_CHANGES_PIXELS = {
+    ("cutout", None),
+    ("cutout", ("official", True)),
+    ("patchup", None),  # hard: gamma says how much is swapped
+    ("patchup", ("official", True)),
+    ("comixup", None),  # chooses what to mix by itself
+}
 SHARE_0_KEEPS_SOME_PIXELS = {
     ("none", None),  # it has no other source
     ("cutmix", None),  # the box is clipped at the border
@@ -27,6 +38,13 @@ SHARE_0_KEEPS_SOME_PIXELS = {
     ("comixup", None),  # draws no ratio
     ("smoothmix", None),  # the window fades towards the border
     ("resizemix", None),  # resampled, so equal but for rounding: tests/mixing/test_resizemix.py
+    ("saliencymix", None),  # the box is clipped at the border
+    ("saliencymix", ("official", True)),
+    ("snapmix", None),  # both boxes are
+    ("snapmix", ("official", True)),
+    ("patchup", None),  # gamma says how much is changed
+    ("patchup", ("mode", "soft")),
+    ("patchup", ("official", True)),
 }
 
 every_case = pytest.mark.parametrize("case", cases(), ids=str)
@@ -59,7 +77,10 @@ def test_labels_share_is_the_share_of_pixels(case: Case, batch):
 def test_label_mass_is_the_scale_and_no_share_is_negative(case: Case, batch):
     policy = case.policy()
     _, mixture = applied(policy, random_images(batch, 3, 8, 6))
-    torch.testing.assert_close(mixture.ratios.sum(dim=1), torch.full((batch,), policy.ratio.scale), rtol=0, atol=1e-6)
+    mass = mixture.ratios.sum(dim=1)
+    if METHODS[case.method].facts.keeps_mass:
+        torch.testing.assert_close(mass, torch.full((batch,), policy.ratio.scale), rtol=0, atol=1e-6)
+    assert (mass <= policy.ratio.count).all()
     assert (mixture.ratios >= 0).all()
     assert ((mixture.sources >= 0) & (mixture.sources < batch)).all()
 
@@ -148,8 +169,10 @@ def test_gradient_reaches_every_source(case: Case):
 
 @every_setting
 def test_hidden_maps_are_mixed_where_the_facts_say_so(case: Case):
-    if METHODS[case.method].facts.depths == "image":
-        with pytest.raises(ValueError, match=f"{case.method} mixes at depth 0 only, got depths \\[0, 2\\]"):
+    depths = METHODS[case.method].facts.depths
+    if depths != "any":
+        where = "depth 0 only" if depths == "image" else "hidden depths only, 1 or more"
+        with pytest.raises(ValueError, match=f"{case.method} mixes at {where}, got depths \\[0, 2\\]"):
             case.policy(depths=[0, 2])
         return
     flat, mixture = applied(case.policy(), torch.eye(7))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -104,6 +105,25 @@ def models(json: Json = False) -> None:
     from tuner.models import MODELS
 
     catalogue.show(MODELS, json)
+
+
+@app.command()
+def preview(
+    what: Annotated[str, typer.Argument(metavar="STUDY|METHOD", help="A study file or name, or a mixing method.")],
+    out: Annotated[Path, typer.Option(help="The PNG file to write.")],
+    *,
+    dataset: Annotated[
+        str, typer.Option(help="What to mix when a method is given; a study says it itself.")
+    ] = "digits",
+    images: Annotated[int, typer.Option(min=1, max=32, help="How many images a method.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of images, partners and ratios.")] = 0,
+    overrides: Overrides = None,
+    json: Json = False,
+) -> None:
+    """Draw a sheet of mixed images with their targets, for a method or every method of a study."""
+    from tuner.cli import preview as command
+
+    command.preview(what, out, dataset=dataset, images=images, seed=seed, overrides=overrides or [], as_json=json)
 
 
 @app.command()

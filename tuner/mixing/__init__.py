@@ -6,7 +6,6 @@ The contract suite (tests/mixing/test_contract.py) proves the rest.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -17,18 +16,21 @@ from torch import Tensor
 
 from tuner.catalog import Entry, Nested, Table, entry
 from tuner.mixing.base import Guide, MethodFacts, Mixture
-from tuner.mixing.comixup import comixup
+from tuner.mixing.comixup import comixup, comixup_strength
 from tuner.mixing.cutmix import cutmix
 from tuner.mixing.cutout import cutout
 from tuner.mixing.fmix import fmix
 from tuner.mixing.gridmix import gridmix
 from tuner.mixing.mixup import mixup
+from tuner.mixing.patchup import patchup, patchup_strength
 from tuner.mixing.policy import Drawn, MethodPolicy, Policy
 from tuner.mixing.ratios import RATIOS, RatioDistribution, fixed
 from tuner.mixing.resizemix import resizemix
 from tuner.mixing.saliency import SALIENCIES, guide
+from tuner.mixing.saliencymix import saliencymix
 from tuner.mixing.sample_pairing import sample_pairing
 from tuner.mixing.smoothmix import smoothmix
+from tuner.mixing.snapmix import snapmix
 from tuner.mixing.switch import switch
 
 __all__ = [
@@ -74,8 +76,7 @@ def _method(
         **options: Any,
     ) -> MethodPolicy:
         drawn = ratio or fixed(shares=(1.0,))
-        bound = functools.partial(function, **options)
-        return MethodPolicy(name, bound, facts, drawn, probability, depths, off_epochs, saliency)
+        return MethodPolicy(name, function, facts, drawn, probability, depths, off_epochs, saliency, options)
 
     absent = {"ratio"} if ratio is None else set()
     absent |= {"saliency"} if facts.saliency is None else set()
@@ -157,15 +158,37 @@ _ENTRIES |= {
         source="Lee et al. 2020, SmoothMix, CVPR Workshops",
         ratio={"name": "beta", "alpha": 1.0},
     ),
+    "saliencymix": _method(
+        "saliencymix",
+        saliencymix,
+        MethodFacts((2, 2), saliency="centre_surround", published={"name": "beta", "alpha": 1.0}),
+        source="Uddin et al. 2020, arXiv 2006.01791",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "snapmix": _method(
+        "snapmix",
+        snapmix,
+        MethodFacts((2, 2), keeps_mass=False, saliency="class_activation", published={"name": "beta", "alpha": 5.0}),
+        source="Huang, Wang and Tao 2020, arXiv 2012.04846",
+        ratio={"name": "beta", "alpha": 5.0},
+    ),
+    "patchup": _method(
+        "patchup",
+        patchup,
+        MethodFacts((2, 2), depths="hidden", strength=patchup_strength, published={"name": "beta", "alpha": 2.0}),
+        source="Faramarzi et al. 2020, arXiv 2006.07794",
+        ratio={"name": "beta", "alpha": 2.0},
+        depths=(1, 2),
+    ),
     "comixup": _method(
         "comixup",
         comixup,
-        MethodFacts((1, None), saliency="gradient", strength=0.3),
+        MethodFacts((1, None), saliency="gradient", strength=comixup_strength),
         source="Kim et al. 2021, arXiv 2102.03065",
     ),
     "switch": entry(
         switch,
-        nested={"policies": Nested(METHODS, many=True)},
+        nested={"policies": Nested(METHODS, ({"name": "mixup"}, {"name": "cutmix"}), many=True)},
         facts=MethodFacts((1, None), depths="any", convex_only=False),
         source="timm (switch_prob); Touvron et al. 2021, arXiv 2012.12877",
     ),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from tuner.mixing.ratios import RatioDistribution
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,9 @@ class MethodFacts:
 
     `counts` is the smallest and largest number of sources (None: no limit), `depths` where it can mix (the image,
     hidden maps, or any), `convex_only` that its ratios must sum to 1, `keeps_mass` that its targets sum to what the
-    ratios sum to, `saliency` what guides it unless the study file says otherwise (None: nothing). `strength` is
-    E[1 - largest share] of a method that draws no ratios. `published` is the ratio block that its paper recommends for
-    CIFAR (reference for `search.baselines: literature`).
+    ratios sum to, `saliency` what guides it unless the study file says otherwise (None: nothing). `strength` gives
+    E[1 - largest share] from the method's options and ratio distribution, where it is not that of the ratios.
+    `published` is the ratio block that its paper recommends for CIFAR (for `search.baselines: literature`).
     """
 
     counts: tuple[int, int | None]
@@ -90,5 +93,5 @@ class MethodFacts:
     convex_only: bool = True
     keeps_mass: bool = True
     saliency: str | None = None
-    strength: float | None = None
+    strength: Callable[[Mapping[str, Any], RatioDistribution], float] | None = None
     published: dict[str, object] | None = None

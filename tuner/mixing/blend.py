@@ -52,7 +52,7 @@ def own_ratios(mixture: Mixture) -> Float[Tensor, " masks"]:
 def of_own_shares(mixture: Mixture, own: Float[Tensor, " masks"]) -> Mixture:
     """Return the mixture of two sources in which the examples keep these shares."""
     ratios = torch.stack([own, 1 - own], dim=1).expand(len(mixture.sources), -1)
-    return Mixture(mixture.sources, ratios, mixture.is_shared)
+    return Mixture(mixture.sources, ratios)
 
 
 def blend_masked(

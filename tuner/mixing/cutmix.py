@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tuner.mixing.base import Mixture
 from tuner.mixing.blend import blend_masked, of_own_shares, own_ratios
-from tuner.mixing.masks import box_mask, boxes
+from tuner.mixing.masks import boxes, outside_mask
 
 
 def cutmix(
@@ -31,6 +31,6 @@ def cutmix(
     """
     height, width = features.shape[-2:]
     corners = boxes(1 - own_ratios(mixture), height, width, inside, rng)
-    mask = 1 - box_mask(corners, height, width)
+    mask = outside_mask(corners, height, width)
     mixed = blend_masked(features, mixture, mask[:, None])
     return mixed, of_own_shares(mixture, mask.mean(dim=(1, 2))) if correct_ratio else mixture

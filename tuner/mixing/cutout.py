@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tuner.mixing.base import Mixture
-from tuner.mixing.masks import box_mask, centred_boxes
+from tuner.mixing.masks import centred_boxes, outside_mask
 
 
 def cutout(
@@ -27,10 +27,16 @@ def cutout(
     square. The authors used 16 on CIFAR-10, 8 on CIFAR-100, 20 on SVHN. `official: true` loses a pixel of odd
     lengths, as their code does.
 
+    Raises:
+        ValueError: the square covers the whole image wherever its centre lies.
+
     Source: DeVries and Taylor, Cutout (arXiv 1708.04552), section 3.2; code uoguelph-mlrg/Cutout.
     """
     height, width = features.shape[-2:]
+    if length - length // 2 >= max(height, width):
+        largest = 2 * max(height, width) - 2
+        raise ValueError(f"cutout of length {length} blanks every {height}x{width} image; set it to {largest} or less")
     side = torch.full((len(features),), length // 2 * 2 if official else length, device=features.device)
     corners = centred_boxes(side, side, height, width, rng)
-    kept = 1 - box_mask(corners, height, width)
+    kept = outside_mask(corners, height, width)
     return features * kept[:, None].to(features.dtype), mixture

@@ -55,7 +55,8 @@ def _low_frequency_noise(
         scaled = drawn * amplitude[:2, :, None]
         noise: Tensor = torch.fft.irfft2(torch.complex(scaled[:, 0], scaled[:, 1]), s=(height, width))
         return noise
-    # The whole spectrum: with half of it (irfft2) the column of frequency 0 would have half its variance.
-    drawn = torch.randn(batch, height, width, 2, generator=rng, device=rng.device)
-    whole: Tensor = torch.fft.ifft2(torch.view_as_complex(drawn) * amplitude)
-    return whole.real
+    # The whole spectrum: with half of it (irfft2) the column of frequency 0 would have half its variance. Real and
+    # imaginary part are two independent noises of the same law, as the amplitude is the same for opposite frequencies.
+    drawn = torch.randn((batch + 1) // 2, height, width, 2, generator=rng, device=rng.device)
+    both = torch.fft.ifft2(torch.view_as_complex(drawn) * amplitude)
+    return torch.cat([both.real, both.imag])[:batch]

@@ -10,61 +10,105 @@ _HALVINGS = 16
 
 
 def boxes(
-    areas: Float[Tensor, " batch"], height: int, width: int, inside: bool, rng: torch.Generator
-) -> Int[Tensor, "batch 4"]:
-    """Return one box an example as (top, bottom, left, right), half open, in pixels, on the areas' device.
+    areas: Float[Tensor, " masks"], height: int, width: int, inside: bool, rng: torch.Generator
+) -> Int[Tensor, "masks 4"]:
+    """Return one box for each area as (top, bottom, left, right), half open, in pixels, on the areas' device.
 
     `areas` is the wanted share of the image, in [0, 1]; the sides are rounded down. The centre is uniform over the
     pixels and the box clipped, or, with `inside`, its corner uniform over the places where it fits.
     """
+    size = _size(height, width, areas.device)
+    return _placed((areas.clamp(0, 1).sqrt() * size).floor(), size, inside, rng)
+
+
+def box_sides(
+    areas: Float[Tensor, " masks"], height: int, width: int, multiple: int = 1
+) -> tuple[Int[Tensor, " masks"], Int[Tensor, " masks"]]:
+    """Return the heights and widths of boxes of these areas and the image's proportions, in pixels.
+
+    They are rounded down to a multiple; the codes that follow CutMix's lose a pixel of odd sides (multiples of 2).
+    """
     side = areas.clamp(0, 1).sqrt()
-    top, bottom = _interval((side * height).int(), height, inside, rng)
-    left, right = _interval((side * width).int(), width, inside, rng)
-    return torch.stack([top, bottom, left, right], dim=1)
-
-
-def box_mask(corners: Int[Tensor, "batch 4"], height: int, width: int) -> Float[Tensor, "batch {height} {width}"]:
-    """Return 1 inside each box and 0 outside, in float32."""
-    top, bottom, left, right = corners[:, :, None].unbind(1)
-    rows = torch.arange(height, device=corners.device)
-    columns = torch.arange(width, device=corners.device)
-    in_rows = (rows >= top) & (rows < bottom)
-    in_columns = (columns >= left) & (columns < right)
-    return in_rows[:, :, None].float() * in_columns[:, None, :].float()
+    return (side * height).int() // multiple * multiple, (side * width).int() // multiple * multiple
 
 
 def centred_boxes(
-    heights: Int[Tensor, " batch"], widths: Int[Tensor, " batch"], height: int, width: int, rng: torch.Generator
-) -> Int[Tensor, "batch 4"]:
-    """Return one box an example of the given sides in pixels, its centre uniform over the pixels, clipped."""
-    top, bottom = _interval(heights, height, False, rng)
-    left, right = _interval(widths, width, False, rng)
-    return torch.stack([top, bottom, left, right], dim=1)
+    heights: Int[Tensor, " masks"], widths: Int[Tensor, " masks"], height: int, width: int, rng: torch.Generator
+) -> Int[Tensor, "masks 4"]:
+    """Return one box for each pair of sides in pixels, its centre uniform over the pixels, clipped."""
+    size = _size(height, width, heights.device)
+    return _placed(torch.stack([heights, widths]).float(), size, False, rng)
 
 
-def top_share(scores: Float[Tensor, "batch h w"], shares: Float[Tensor, " batch"]) -> Float[Tensor, "batch h w"]:
-    """Return 1 where a score is among the top `shares` of its example's, 0 elsewhere, in float32.
+def boxes_around(
+    centres: Int[Tensor, "masks 2"],
+    heights: Int[Tensor, " masks"],
+    widths: Int[Tensor, " masks"],
+    height: int,
+    width: int,
+) -> Int[Tensor, "masks 4"]:
+    """Return one box of the given sides around each pixel (row, column), clipped; it holds that pixel."""
+    sides = torch.stack([heights, widths])
+    return _clipped(centres.T - sides // 2, sides, _size(height, width, centres.device))
 
-    The level is found by halving, all examples at once: a third of a sort's time. The mean of the mask is the nearest
-    to the share that 16 halvings of the scores' range can tell apart; shares of 0 and 1 are exact.
+
+def whole_images(corners: Int[Tensor, "masks 4"], height: int, width: int) -> Int[Tensor, "masks 4"]:
+    """Return the box of all pixels, as many times as there are `corners`, on their device."""
+    whole = torch.zeros_like(corners)
+    whole[:, 1], whole[:, 3] = height, width
+    return whole
+
+
+def box_mask(corners: Int[Tensor, "masks 4"], height: int, width: int) -> Float[Tensor, "masks {height} {width}"]:
+    """Return 1 inside each box and 0 outside, in float32."""
+    rows, columns = _within(corners[:, :2], height), _within(corners[:, 2:], width)
+    return rows[:, :, None] * columns[:, None, :]
+
+
+def outside_mask(corners: Int[Tensor, "masks 4"], height: int, width: int) -> Float[Tensor, "masks {height} {width}"]:
+    """Return 0 inside each box and 1 outside, in float32."""
+    return box_mask(corners, height, width).neg_().add_(1)
+
+
+def top_share(scores: Float[Tensor, "masks h w"], shares: Float[Tensor, " masks"]) -> Float[Tensor, "masks h w"]:
+    """Return 1 where a score is among the top `shares` of its mask's, 0 elsewhere, in float32.
+
+    The level is found by halving, all masks at once: an eighth of a sort's time. The mean of a mask is within what 16
+    halvings of the scores' range can tell apart (a pixel or two); shares of 0 and 1 are exact.
     """
     flat = scores.flatten(1)
-    low, high = flat.amin(dim=1, keepdim=True) - 1, flat.amax(dim=1, keepdim=True)
-    wanted = shares[:, None]
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        above = (flat > middle).float().mean(dim=1, keepdim=True) >= wanted
-        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
-    upper, lower = ((flat > level).float() for level in (high, low))
-    closer = (upper.mean(1, keepdim=True) - wanted).abs() < (lower.mean(1, keepdim=True) - wanted).abs()
-    return torch.where(closer, upper, lower).view_as(scores)
+    mask = torch.empty_like(flat)
+    low, high = flat.aminmax(dim=1, keepdim=True)
+    level, step = (low + high) / 2, 0.51 * (high - low).clamp(min=1e-6)
+    for halving in range(1, _HALVINGS + 1):
+        # Written as floats at once: eight times faster on a CPU than to compare, convert and count.
+        excess = torch.gt(flat, level, out=mask).mean(dim=1, keepdim=True) - shares[:, None]
+        level = torch.addcmul(level, excess.sign(), step, value=0.5**halving)
+    return torch.gt(flat, level, out=mask).view_as(scores)
 
 
-def _interval(length: Tensor, size: int, inside: bool, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _size(height: int, width: int, device: torch.device) -> Float[Tensor, "2 1"]:
+    return torch.tensor([[height], [width]], dtype=torch.float32).to(device, non_blocking=True)
+
+
+def _placed(
+    sides: Float[Tensor, "2 masks"], size: Float[Tensor, "2 1"], inside: bool, rng: torch.Generator
+) -> Int[Tensor, "masks 4"]:
     # Only the random numbers travel, towards the device: fetching the areas from it would make the host wait.
-    uniform = torch.rand(len(length), generator=rng, device=rng.device).to(length.device, non_blocking=True)
+    uniform = torch.rand(sides.shape, generator=rng, device=rng.device).to(sides.device, non_blocking=True)
     if inside:
-        start = torch.minimum((uniform * (size - length + 1)).int(), size - length)
+        start = torch.minimum((uniform * (size - sides + 1)).floor(), size - sides)
     else:
-        start = (uniform * size).int() - length // 2
-    return start.clamp(0, size), (start + length).clamp(0, size)
+        start = (uniform * size).floor() - (sides / 2).floor()
+    return _clipped(start, sides, size)
+
+
+def _clipped(start: Tensor, sides: Tensor, size: Float[Tensor, "2 1"]) -> Int[Tensor, "masks 4"]:
+    corners = torch.stack([start, start + sides], dim=1).clamp_(min=0)
+    return torch.minimum(corners, size[:, None]).int().flatten(0, 1).T
+
+
+def _within(ends: Int[Tensor, "masks 2"], size: int) -> Float[Tensor, "masks {size}"]:
+    """Return 1 for the places from the first end up to, not including, the second."""
+    places = torch.arange(size, device=ends.device)
+    return ((places >= ends[:, :1]) & (places < ends[:, 1:])).float()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -46,7 +46,7 @@ class Policy(Protocol):
 class MethodPolicy:
     """A mixing method with its ratio distribution, the share of batches it mixes, and its depths.
 
-    `saliency` names what guides the method, if anything does (`tuner.mixing.saliency`).
+    `saliency` names what guides the method, if anything does (`tuner.mixing.saliency`); `options` are the method's own.
 
     Raises:
         ValueError: the method cannot mix that many sources, at these depths, or with ratios that sum to less than 1.
@@ -60,6 +60,7 @@ class MethodPolicy:
     depths: tuple[int, ...] = (0,)
     off_epochs: int = 0
     saliency: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         low, high = self.facts.counts
@@ -81,10 +82,11 @@ class MethodPolicy:
             return None
         if float(torch.rand((), generator=rng)) >= self.probability:
             return None
-        depth = self.depths[int(torch.randint(len(self.depths), (), generator=rng))]
+        chosen = int(torch.randint(len(self.depths), (), generator=rng)) if len(self.depths) > 1 else 0
         others = [torch.randperm(batch, generator=rng) for _ in range(self.ratio.count - 1)]
         sources = torch.stack([torch.arange(batch), *others], dim=1)
-        return Drawn(self, Mixture(sources, self.ratio.draw(batch, rng), self.ratio.per == "batch"), depth)
+        mixture = Mixture(sources, self.ratio.draw(batch, rng), is_shared=self.ratio.per == "batch")
+        return Drawn(self, mixture, self.depths[chosen])
 
     def apply(
         self,
@@ -103,10 +105,10 @@ class MethodPolicy:
             raise ValueError(f"mixing needs floating point features, got {features.dtype}; convert and normalise first")
         mixture = mixture.to(features.device)
         if self.saliency is None:
-            return self.method(features, mixture, rng)  # type: ignore[call-arg]
+            return self.method(features, mixture, rng, **self.options)
         if guide is None:
             raise ValueError(f"{self.name} is guided by saliency {self.saliency}; give a guide, see mixing.saliency")
-        return self.method(features, mixture, rng, guide)  # type: ignore[call-arg]
+        return self.method(features, mixture, rng, guide, **self.options)  # type: ignore[call-arg]
 
     def methods(self) -> tuple[MethodPolicy, ...]:
         """Return this policy alone."""
@@ -114,8 +116,9 @@ class MethodPolicy:
 
     def expected_strength(self) -> float:
         """Return probability x E[1 - largest share]: 0 for no mixing, on one scale for all methods."""
-        known = self.facts.strength
-        return self.probability * (self.ratio.expected_strength() if known is None else known)
+        strength = self.facts.strength
+        one = self.ratio.expected_strength() if strength is None else strength(self.options, self.ratio)
+        return self.probability * one
 
 
 @dataclass(frozen=True)

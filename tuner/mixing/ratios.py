@@ -42,12 +42,14 @@ class RatioDistribution:
         rows = self.sample(1 if self.per == "batch" else batch, rng)
         return (rows * self.scale).to(torch.float32).expand(batch, -1)
 
-    def expected_strength(self) -> float:
+    def expected_strength(self, part: float = 1.0) -> float:
         """Return E[1 - largest share], between 0 (no mixing) and 1 - 1/N: a scale that all methods share.
 
-        It is a mean over a fixed set of draws: the same for the same distribution on every machine.
+        `part` is the part of each example that is mixed at all. It is a mean over a fixed set of draws: the same for
+        the same distribution on every machine.
         """
-        rows = self.sample(_STRENGTH_DRAWS, torch.Generator().manual_seed(0))
+        rows = self.sample(_STRENGTH_DRAWS, torch.Generator().manual_seed(0)) * part
+        rows[:, 0] += 1 - part
         return float(1 - rows.amax(dim=1).mean())
 
 

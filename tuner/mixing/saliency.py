@@ -8,13 +8,13 @@ dropout), in float32 even under autocast, and no parameter's gradient is touched
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
+from torch.nn.functional import cross_entropy, interpolate
 
 from tuner.mixing.base import Guide
 
@@ -60,8 +60,9 @@ def input_gradient(network: nn.Module, images: Images, labels: Int[Tensor, " bat
     Source: Kim et al., Puzzle Mix (arXiv 2009.06962), section 3; Simonyan et al. 2013 (arXiv 1312.6034).
     """
     with _as_it_is(network, images.device), torch.enable_grad():
-        inputs = images.float().requires_grad_()
-        loss = cross_entropy(network(inputs).float(), labels, reduction="sum")
+        inputs = images.detach().float().requires_grad_()
+        logits = network(inputs.clone()).float()  # the first layer may write in place
+        loss = cross_entropy(logits, labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, inputs)
     # Squares of small gradients would vanish in float32: a confident network's are 1e-25 and below.
     largest = gradient.abs().amax(dim=(1, 2, 3), keepdim=True)
@@ -93,27 +94,32 @@ def class_activation(network: nn.Module, images: Images, labels: Int[Tensor, " b
     hook = pool.register_forward_hook(take_places_apart)
     try:
         with _as_it_is(network, images.device), torch.no_grad():
-            logits = network(images.float()).float()
+            logits = network(images.float().clone()).float()  # the first layer may write in place
     finally:
         hook.remove()
     batch, height, width = shape
     own = labels[:, None].expand(-1, height * width).reshape(-1, 1)
     activation = logits.gather(1, own).view(batch, 1, height, width)
-    enlarged = interpolate(activation, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
-    return enlarged - enlarged.amin(dim=(1, 2), keepdim=True)
+    # Before enlarging too, or the rounding errors of a map of one value would be all that is left of it.
+    enlarged = interpolate(_above_least(activation), images.shape[-2:], mode="bilinear", align_corners=False)
+    return _above_least(enlarged)[:, 0]
 
 
 def centre_surround(network: nn.Module, images: Images, labels: Int[Tensor, " batch"]) -> Maps:
     """Return how much each pixel's brightness differs from its surroundings', summed over three sizes of these.
 
-    No pass through the network. What OpenCV's fine-grained saliency (SaliencyMix's choice) computes for one image,
-    here in a few poolings for the batch.
+    No pass through the network. The idea of OpenCV's fine-grained saliency (SaliencyMix's choice), in a few matrix
+    products for the batch. Not its numbers: OpenCV smooths first, compares with windows that reach 12 to 112 pixels
+    whatever the image's size, and scales brighter and darker places apart, so that a dark background counts as much
+    as the bright object on it. Over 500 CIFAR-10 images the two maps' mean rank correlation is 0.47.
 
     Source: Montabone and Soto, Human detection using a mobile platform and novel features derived from a visual
     saliency mechanism (Image and Vision Computing 28, 2010), section 3; the sizes are ours, for images of any size.
     """
-    brightness = images.float().mean(dim=1, keepdim=True)
-    differences = [(brightness - _surroundings(brightness, fraction)).abs() for fraction in _SURROUNDS]
+    # From the darkest pixel on: exactly 0 for an image of one colour, where rounding errors would make a peak.
+    brightness = _above_least(images.float().mean(dim=1, keepdim=True)).contiguous()
+    with _full_precision(images.device):
+        differences = [(brightness - _surroundings(brightness, fraction)).abs() for fraction in _SURROUNDS]
     return torch.stack(differences).sum(dim=0)[:, 0]
 
 
@@ -124,13 +130,21 @@ SALIENCIES: Mapping[str, Saliency] = {
 }
 
 
+def _above_least(maps: Tensor) -> Tensor:
+    return maps - maps.amin(dim=(2, 3), keepdim=True)
+
+
 def _surroundings(brightness: Tensor, fraction: int) -> Tensor:
-    reach = [max(1, min(side // fraction, side - 1)) for side in brightness.shape[-2:]]
-    for axis, cells in enumerate(reach):
-        kernel, padding = [1, 1], [0, 0]
-        kernel[axis], padding[axis] = 2 * cells + 1, cells
-        brightness = avg_pool2d(brightness, kernel, 1, padding, count_include_pad=False)
-    return brightness
+    """Return the mean around each pixel: two matrix products, 15 times faster on a CPU than pooling."""
+    rows, columns = (_windows(side, fraction, brightness.device) for side in brightness.shape[-2:])
+    return rows @ brightness @ columns.mT
+
+
+def _windows(side: int, fraction: int, device: torch.device) -> Tensor:
+    """Return, for each place of an axis, the weights of the mean over its window."""
+    places = torch.arange(side, device=device)
+    within = ((places[:, None] - places).abs() <= max(1, side // fraction)).float()
+    return within / within.sum(dim=1, keepdim=True)
 
 
 def _global_average(network: nn.Module) -> nn.Module:
@@ -147,8 +161,14 @@ def _as_it_is(network: nn.Module, device: torch.device) -> Iterator[None]:
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        with torch.autocast(device.type, enabled=False):
+        with _full_precision(device):
             yield
     finally:
         for module, was_training in modes:
             module.training = was_training
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    if not torch.amp.is_autocast_available(device.type):  # torch's meta device, on which policies are tried
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

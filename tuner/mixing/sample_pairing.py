@@ -22,4 +22,4 @@ def sample_pairing(
     """
     own = torch.zeros_like(mixture.ratios)
     own[:, 0] = mixture.ratios.sum(dim=1)
-    return blend(features, mixture), Mixture(mixture.sources, own, mixture.is_shared)
+    return blend(features, mixture), Mixture(mixture.sources, own)

@@ -8,7 +8,7 @@ from tuner.space.corners import Corner, corners
 from tuner.space.draw import Trial, suggest
 from tuner.space.grid import grid
 from tuner.space.inverse import parameters_of
-from tuner.space.middle import middle
+from tuner.space.middle import at_middle, middle
 from tuner.space.nodes import AnyOf, Choice, Constant, Domain, Items, Node, Range, Section, domains, is_searchable
 from tuner.space.parse import parse, read, warnings
 
@@ -23,6 +23,7 @@ __all__ = [
     "Range",
     "Section",
     "Trial",
+    "at_middle",
     "corners",
     "domains",
     "grid",

@@ -17,6 +17,11 @@ def middle(template: Section) -> dict[str, Label]:
     return trial.parameters
 
 
+def at_middle(template: Section) -> dict[str, Any]:
+    """Return the configuration that `middle`'s parameters draw."""
+    return suggest(_Middle(), template)
+
+
 class _Middle:
     """Answers for an Optuna trial with the middle of whatever it is asked for."""
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tuner.losses import Loss
-from tuner.mixing import Drawn, Guide, Mixture, Policy, guide
+from tuner.mixing import Guide, Mixture, Policy, guide
+from tuner.mixing.policy import MethodPolicy
 from tuner.models import forward
 from tuner.results import EpochMetrics
 from tuner.training.augment import Augmentation
@@ -95,8 +96,19 @@ class Training:
         """Return the model's scores on a split, unmixed and unaugmented."""
         self.model.eval()
         with torch.inference_mode(), self._autocast():
-            logits = [self.model(normalised(images, self.scaling)) for images, _ in split.batches(_EVALUATION_BATCH)]
+            logits = [self.model(self.normalised(images)) for images, _ in split.batches(_EVALUATION_BATCH)]
             return scores(torch.cat(logits).float(), split.labels)
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Return bytes as the network gets them."""
+        return normalised(images, self.scaling)
+
+    def guide(self, method: MethodPolicy, inputs: Tensor, labels: Tensor) -> Guide | None:
+        """Return what guides a method on normalised images, if it asks for anything: the extra passes happen here."""
+        if method.saliency is None:
+            return None
+        contrast = 255 * self.scaling[0]  # a channel's white less its black, as the network gets them
+        return guide(method.saliency, self.model, inputs, labels, contrast)
 
     def state(self) -> dict[str, Any]:
         """Return a copy of all that training goes on from, as tensors and plain values."""
@@ -133,7 +145,7 @@ class Training:
             images = augment(images, self.streams.augment)
         self.optimizer.zero_grad(set_to_none=True)
         with self._autocast():
-            logits, targets = self._mixed(normalised(images, self.scaling), labels)
+            logits, targets = self._mixed(self.normalised(images), labels)
             loss = self.recipe.loss(logits, targets)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -145,7 +157,7 @@ class Training:
         drawn = self.policy.draw(len(labels), self.streams.mixing, epochs_left)
         if drawn is None:
             return self.model(inputs), self._unmixed(labels).targets(labels, self.recipe.classes)
-        leading = self._guide(drawn, inputs, labels)
+        leading = self.guide(drawn.policy, inputs, labels)
         applied: list[Mixture] = []
 
         def mix(features: Tensor) -> Tensor:
@@ -155,13 +167,6 @@ class Training:
 
         logits = forward(self.model, inputs, drawn.depth, mix)
         return logits, applied[0].targets(labels, self.recipe.classes)
-
-    def _guide(self, drawn: Drawn, inputs: Tensor, labels: Tensor) -> Guide | None:
-        """Return what guides the method that was drawn, if it asks for anything: the extra passes happen here."""
-        if drawn.policy.saliency is None:
-            return None
-        contrast = 255 * self.scaling[0]  # a channel's white less its black, as the network gets them
-        return guide(drawn.policy.saliency, self.model, inputs, labels, contrast)
 
     def _unmixed(self, labels: Tensor) -> Mixture:
         own = torch.arange(len(labels), device=labels.device)[:, None]

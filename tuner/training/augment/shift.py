@@ -1,28 +1,21 @@
-"""Basic augmentation of a batch of bytes on its device, before mixing: each example is drawn on its own."""
+"""Whole-pixel augmentation of a batch of bytes: flip and padded crop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import torch
 from annotated_types import Ge, Le
-from jaxtyping import UInt8
-from torch import Tensor
 from torch.nn.functional import pad
 
-from tuner.catalog import Table, entry
-
-Images = UInt8[Tensor, "batch c h w"]
-Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+from tuner.training.augment.base import Augmentation, Images, for_some
 
 
 def flip(*, probability: Annotated[float, Ge(0), Le(1)] = 0.5) -> Augmentation:
     """Horizontal flip of a share of the examples."""
 
     def apply(images: Images, rng: torch.Generator) -> Images:
-        chosen = torch.rand(len(images), generator=rng) < probability
-        return torch.where(chosen.to(images.device, non_blocking=True)[:, None, None, None], images.flip(3), images)
+        return for_some(images.flip(3), images, probability, rng)
 
     return apply
 
@@ -43,6 +36,3 @@ def padded_crop(*, padding: Annotated[int, Ge(1)] = 4) -> Augmentation:
         return padded[example, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
     return apply
-
-
-AUGMENTATIONS = Table("augmentation", {"flip": entry(flip), "padded_crop": entry(padded_crop)})

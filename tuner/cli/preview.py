@@ -1,0 +1,50 @@
+"""`tuner preview`: a sheet of mixed images, for one method or for every method of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner import preview as sheets
+from tuner import spec, trial
+from tuner.cli import output
+from tuner.errors import ConfigError, UsageError
+from tuner.mixing import METHODS
+
+_MODEL = {"name": "small_cnn", "padding": "same"}
+
+
+def preview(
+    wanted: str, out: Path, *, dataset: str, images: int, seed: int, overrides: Sequence[str], as_json: bool
+) -> None:
+    """Draw the sheet of a study file, or of a method's defaults on a dataset, and say what it shows."""
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out wants a file that ends in .png, read {str(out)!r}")
+    if not out.parent.is_dir():
+        raise UsageError(f"--out: there is no folder {str(out.parent)!r}; make it first")
+    heading, configs = _of_method(wanted, dataset) if wanted in METHODS else _of_study(wanted, overrides)
+    try:
+        split = trial.load_data(configs[0], seed)
+        rows = sheets.rows(configs, split, shown=images, seed=seed)
+    except ConfigError as error:
+        raise UsageError(f"{wanted} cannot be shown: {error}") from error
+    sheets.draw(rows, out, f"{heading} on {split.name}")
+    found = {"out": str(out), "dataset": split.name, "rows": [row.as_json() for row in rows]}
+    if output.wants_json(as_json):
+        output.print_json(found)
+    else:
+        output.print_tables(f"{out}: {len(rows)} rows of {images} images of {split.name}")
+
+
+def _of_method(name: str, dataset: str) -> tuple[str, list[dict[str, Any]]]:
+    config = {"dataset": dataset, "model": _MODEL, "mixing": {"name": name}}
+    try:
+        return name, [trial.resolve(config)]
+    except ConfigError as error:
+        raise UsageError(f"{name} cannot be shown: {error}") from error
+
+
+def _of_study(source: str, overrides: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
+    study = spec.load(source, overrides)
+    return study.name, [trial.resolve(config) for config in sheets.configurations(study.trial)]
