@@ -26,6 +26,7 @@ SHARE_1_CHANGES_PIXELS = {
     ("cutout", ("official", True)),
     ("patchup", None),  # hard: gamma says how much is swapped
     ("patchup", ("official", True)),
+    ("comixup", None),  # chooses what to mix by itself
 }
 SHARE_0_KEEPS_SOME_PIXELS = {
     ("none", None),  # it has no other source
@@ -34,6 +35,7 @@ SHARE_0_KEEPS_SOME_PIXELS = {
     ("sample_pairing", None),
     ("cutout", None),
     ("cutout", ("official", True)),
+    ("comixup", None),  # draws no ratio
     ("smoothmix", None),  # the window fades towards the border
     ("resizemix", None),  # resampled, so equal but for rounding: tests/mixing/test_resizemix.py
     ("saliencymix", None),  # the box is clipped at the border
@@ -195,6 +197,8 @@ def test_catalogue_tells_what_a_method_is(name):
     if name == "switch" or entry.facts.counts == (1, 1):
         return
     assert METHODS.build(resolve(METHODS, name)).expected_strength() > 0
+    if "ratio" not in {parameter.name for parameter in entry.parameters}:
+        return  # its default is what its paper recommends
     assert entry.facts.published
     assert RATIOS.build(resolve(RATIOS, entry.facts.published)).count >= entry.facts.counts[0]
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from tuner.catalog import Entry, Nested, Table, entry
 from tuner.mixing.base import Guide, MethodFacts, Mixture
+from tuner.mixing.comixup import comixup, comixup_strength
 from tuner.mixing.cutmix import cutmix
 from tuner.mixing.cutout import cutout
 from tuner.mixing.fmix import fmix
@@ -178,6 +179,12 @@ _ENTRIES |= {
         source="Faramarzi et al. 2020, arXiv 2006.07794",
         ratio={"name": "beta", "alpha": 2.0},
         depths=(1, 2),
+    ),
+    "comixup": _method(
+        "comixup",
+        comixup,
+        MethodFacts((1, None), saliency="gradient", strength=comixup_strength),
+        source="Kim et al. 2021, arXiv 2102.03065",
     ),
     "switch": entry(
         switch,
