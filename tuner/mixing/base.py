@@ -85,7 +85,7 @@ class MethodFacts:
     hidden maps, or any), `convex_only` that its ratios must sum to 1, `keeps_mass` that its targets sum to what the
     ratios sum to, `saliency` what guides it unless the study file says otherwise (None: nothing). `strength` gives
     E[1 - largest share] from the method's options and ratio distribution, where it is not that of the ratios.
-    `published` is the ratio block that its paper recommends for CIFAR (for `search.baselines: literature`).
+    `published` is what of its mixing block its paper sets for CIFAR, beside the defaults (`baselines: literature`).
     """
 
     counts: tuple[int, int | None]

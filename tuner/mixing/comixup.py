@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
 
 import torch
@@ -16,6 +15,7 @@ from tuner.mixing.base import Guide, Mixture
 from tuner.mixing.coordinate_descent import Problem, descend
 from tuner.mixing.potts import potts
 from tuner.mixing.ratios import RatioDistribution
+from tuner.mixing.saliency import full_precision
 
 NotNegative = Annotated[float, Ge(0)]
 
@@ -63,7 +63,7 @@ def comixup(
     prior = _log_dirichlet(real, alpha, rng).to(features.device, non_blocking=True)
     first = _random_labels(real, len(rows) * len(columns), rng).to(features.device, non_blocking=True)
     members, real = members.to(features.device, non_blocking=True), real.to(features.device, non_blocking=True)
-    with torch.no_grad(), _without_autocast(features.device):
+    with torch.no_grad(), full_precision(features.device):
         saliency = (rows @ guide.saliency @ columns.T).flatten(1)
         cells = saliency.shape[1]
         costs = torch.where(real[..., None], -saliency[members] - (eta * prior / cells)[..., None], _NEVER)
@@ -144,9 +144,3 @@ def _pixels(features: Float[Tensor, "batch c h w"], sources: Int[Tensor, "batch 
     # `gather` forgets channels last.
     dense = features.permute(0, 2, 3, 1)
     return dense.gather(0, sources[..., None].expand_as(dense)).permute(0, 3, 1, 2)
-
-
-def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Keep the choice in float32 where the training step is not; torch's meta device has no such switch."""
-    has_switch = torch.amp.is_autocast_available(device.type)
-    return torch.autocast(device.type, enabled=False) if has_switch else nullcontext()

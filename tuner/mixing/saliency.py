@@ -118,7 +118,7 @@ def centre_surround(network: nn.Module, images: Images, labels: Int[Tensor, " ba
     """
     # From the darkest pixel on: exactly 0 for an image of one colour, where rounding errors would make a peak.
     brightness = _above_least(images.float().mean(dim=1, keepdim=True)).contiguous()
-    with _full_precision(images.device):
+    with full_precision(images.device):
         differences = [(brightness - _surroundings(brightness, fraction)).abs() for fraction in _SURROUNDS]
     return torch.stack(differences).sum(dim=0)[:, 0]
 
@@ -161,14 +161,15 @@ def _as_it_is(network: nn.Module, device: torch.device) -> Iterator[None]:
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        with _full_precision(device):
+        with full_precision(device):
             yield
     finally:
         for module, was_training in modes:
             module.training = was_training
 
 
-def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context of float32 where the training step runs in less."""
     if not torch.amp.is_autocast_available(device.type):  # torch's meta device, on which policies are tried
         return nullcontext()
     return torch.autocast(device.type, enabled=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -92,7 +93,7 @@ def _baseline(block: Mapping[str, Any], template: Section, middle: Mapping[str, 
 
 def _published(name: str) -> dict[str, Any] | None:
     facts = METHODS[name].facts
-    return {"name": name, "ratio": dict(facts.published)} if facts.published else None
+    return None if facts.published is None else {"name": name, **copy.deepcopy(facts.published)}
 
 
 def _methods(mixing: Node | None) -> list[str]:
