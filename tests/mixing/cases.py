@@ -86,9 +86,9 @@ def guided(policy: MethodPolicy, features: Tensor) -> Guide | None:
     """Return the guide that a policy asks for, made without a network, and of images that are not normalised."""
     if policy.saliency is None:
         return None
-    with torch.no_grad():
-        saliency = as_shares(centre_surround(torch.nn.Identity(), features, torch.zeros(len(features)).long()))
-    return Guide(saliency, features.detach().new_ones(features.shape[1], 1, 1))
+    images = features.detach().float()
+    saliency = as_shares(centre_surround(torch.nn.Identity(), images, torch.zeros(len(images)).long()))
+    return Guide(saliency, images.new_ones(images.shape[1], 1, 1))
 
 
 def _ratios(entry: Entry) -> Iterator[str | None]:
