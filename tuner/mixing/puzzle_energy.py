@@ -18,7 +18,7 @@ _SMALLEST_PROBABILITY = 1e-8
 _PER_SIDE = 16
 """The smoothness `beta` is for a grid of one block a side, times this: so the official code scales it."""
 
-Pair = Float[Tensor, "2 c rows columns batch"]
+Pair = Float[Tensor, "2 c cells_down cells_across batch"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Grid:
         return Grid((math.ceil(size[0] / height), math.ceil(size[1] / width)), (height, width))
 
     def cut(self, pixels: int) -> Grid:
-        """Return the grid that cuts each block into equal parts whose sides are nearest to `pixels`, at most its own."""
+        """Return the grid that cuts each block into equal parts of about this side: the nearest that divides it."""
         sides = (near_divisor(self.sides[0], pixels), near_divisor(self.sides[1], pixels))
         parts = [side // part for side, part in zip(self.sides, sides, strict=True)]
         return Grid((self.counts[0] * parts[0], self.counts[1] * parts[1]), sides)
@@ -63,9 +63,7 @@ class Grid:
         rows, columns = (_at(length, maps.device) // side for length, side in zip(size, self.sides, strict=True))
         return maps.index_select(1, rows).index_select(2, columns)
 
-    def in_parts(
-        self, maps: Float[Tensor, "batch rows columns"], parts: Grid
-    ) -> Float[Tensor, "batch rows2 columns2"]:
+    def in_parts(self, maps: Float[Tensor, "batch rows columns"], parts: Grid) -> Float[Tensor, "batch rows2 columns2"]:
         """Return the map of the parts into which this grid was cut that has each block's value in all its parts."""
         for axis in (0, 1):
             maps = maps.repeat_interleave(parts.counts[axis] // self.counts[axis], dim=axis + 1)
@@ -122,7 +120,7 @@ def _add_borders(
 
     def border(upper: int, lower: int) -> Float[Tensor, "borders columns batch"]:
         along = (above[upper] - below[lower]).abs_().sum(dim=0)
-        return along if parts[1] == 1 else along.unflatten(1, (-1, parts[1])).mean(dim=2)
+        return along if parts[1] == 1 else along.view(len(along), -1, parts[1], along.shape[-1]).mean(dim=2)
 
     own, other, own_above, own_below = border(0, 0), border(1, 1), border(0, 1), border(1, 0)
     hidden[0, :-1] += (own_above + own) / 2

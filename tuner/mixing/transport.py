@@ -23,8 +23,7 @@ def transported(
     Where the host need not wait for the device, only images in which something moves are touched.
     """
     if saliency.device.type == "cpu":
-        moving = (_offers(saliency, ~shown, price)[0] > saliency).logical_and_(shown).flatten(1).any(dim=1)
-        chosen = moving.nonzero()[:, 0]
+        chosen = _is_moving(saliency, shown, price).nonzero()[:, 0]
         if not len(chosen):
             return images
         saliency, shown = saliency[chosen], shown[chosen]
@@ -33,72 +32,79 @@ def transported(
     pixels = _pixels(settled(saliency, shown, price), side, images.shape[-2:])
     moved = images.index_select(0, chosen).flatten(2)
     moved = moved.gather(2, pixels.flatten(1)[:, None].expand(-1, images.shape[1], -1))
-    return images.index_copy(0, chosen, moved.unflatten(2, images.shape[-2:]))
+    # `index_copy` alone forgets channels last.
+    return images.clone().index_copy_(0, chosen, moved.view(len(chosen), *images.shape[1:]))
 
 
 def settled(saliency: Values, shown: Places, price: float) -> Pieces:
     """Return the number of the piece that each place shows, counted row by row; each shown place has one of its own.
 
-    All shown places start with their own piece and the hidden pieces are free. In each round every shown place asks
-    for the free piece that is worth most to it, if that is more than what it has; a piece goes to the place to which
-    it is worth most (the first of several), and what stood there becomes free. This ends where no place and free
-    piece would both gain: where the official auction, in which pieces ask for places, ends if it has rounds enough.
-    Its rounds are fewer, and leave some places black; here all places are filled after any round. A device that
-    the host would wait for gets as many rounds as the grid has rows and columns, the CPU stops when nothing moves.
+    In each round a shown place looks for the piece that is worth most to it, a piece for the shown place nearest to
+    it, and where two have found each other they are settled and leave. At the end no piece and place would both gain
+    by leaving what they have for each other: that is where the official auction ends, if it has rounds enough; its
+    rounds are more, and what they leave unsettled is black. Here an unsettled place keeps its own piece, which
+    nobody else can have before. The CPU stops when all are settled; a device that the host would have to wait for
+    gets as many rounds as the grid has rows and columns, more than images were seen to need.
 
     Source: Kim, Choo and Song, Puzzle Mix (arXiv 2009.06962), section 3.4 and algorithm 2.
     """
     batch, rows, columns = saliency.shape
-    worth, free = saliency.flatten(1).clone(), ~shown.flatten(1)
-    held = torch.arange(rows * columns, device=saliency.device).repeat(batch, 1)
-    for _ in range(2 * (rows + columns)):
-        offer, piece = (found.flatten(1) for found in _offers(saliency, free.view_as(shown), price))
-        asks = shown.flatten(1) & (offer > worth)
-        if asks.device.type == "cpu" and not asks.any():
+    number = torch.arange(rows * columns, device=saliency.device)
+    held = number.repeat(batch, 1)
+    places, pieces = shown, torch.ones_like(shown)
+    ways = _squares(rows, saliency) * max(columns - 1, 1) ** 2, _squares(columns, saliency) * max(rows - 1, 1) ** 2
+    prices = [way * (price / max(rows - 1, 1) ** 2 / max(columns - 1, 1) ** 2) for way in ways]
+    nowhere = torch.zeros_like(saliency)
+    for _ in range(rows + columns):
+        piece = _best(saliency.masked_fill(~pieces, -torch.inf), *prices).flatten(1)
+        nearest = _best(nowhere.masked_fill(~places, -torch.inf), *ways).flatten(1)
+        agreed = places.flatten(1) & (nearest.gather(1, piece) == number)
+        held = torch.where(agreed, piece, held)
+        places = places & ~agreed.view_as(places)
+        taken = torch.zeros_like(piece).scatter_add(1, piece, agreed.long())
+        pieces = pieces & (taken == 0).view_as(pieces)
+        if places.device.type == "cpu" and not places.any():
             break
-        gains = _first_of_best(offer, piece, asks)
-        # What stands at a gaining place becomes free before the pieces are handed out; the rest writes past the end.
-        past = torch.full_like(piece, rows * columns)
-        free = _marked(free, torch.where(gains, held, past), True)
-        free = _marked(free, torch.where(gains, piece, past), False)
-        held, worth = torch.where(gains, piece, held), torch.where(gains, offer, worth)
-    return held.view_as(shown).long()
+    return held.view_as(shown)
 
 
-def _offers(saliency: Values, free: Places, price: float) -> tuple[Values, Pieces]:
-    """Return for each place what the best free piece is worth there, and which one it is.
+def _best(values: Values, down: Float[Tensor, "rows rows"], across: Float[Tensor, "columns columns"]) -> Pieces:
+    """Return where the largest value is, less the ways down and across to there, as each place sees it.
 
-    Squared distances are sums over the two axes, so the best of all pieces is the best row of the best in each row.
+    The best of all is the best row of the best in each row, so each axis is searched by itself. Of several, the first
+    is taken, as the official code does; whole numbers as ways keep equal ones equal.
     """
-    _, rows, columns = saliency.shape
-    value = saliency.masked_fill(~free, -torch.inf)
-    value, column = (value[:, :, None] - price * _distances(columns, saliency)).max(dim=3)
-    value, row = (value.transpose(1, 2)[:, :, None] - price * _distances(rows, saliency)).max(dim=3)
-    value, row = value.transpose(1, 2), row.transpose(1, 2)
-    return value, row * columns + column.gather(1, row)
+    value, column = (values[:, :, None] - across).max(dim=3)
+    _, row = (value.transpose(1, 2)[:, :, None] - down).max(dim=3)
+    row = row.transpose(1, 2)
+    return row * values.shape[2] + column.gather(1, row)
 
 
-def _distances(count: int, like: Tensor) -> Float[Tensor, "count count"]:
-    at = torch.arange(count, device=like.device, dtype=like.dtype) / max(count - 1, 1)
+def _is_moving(saliency: Values, shown: Places, price: float) -> Bool[Tensor, " batch"]:
+    """Return the examples in which a hidden piece is worth more to a shown place than the place's own.
+
+    Reads how far a piece can move at most, so it is for the CPU only; there it takes a tenth of the time of `_best`.
+    """
+    offer = saliency.masked_fill(shown, -torch.inf).permute(1, 2, 0).contiguous()
+    wanted = saliency.masked_fill(~shown, torch.inf).permute(1, 2, 0).contiguous()
+    gain = float((offer.amax(dim=(0, 1)) - wanted.amin(dim=(0, 1))).amax())
+    for axis in (0, 1):
+        last = offer.shape[axis] - 1
+        before = offer.clone()
+        for far in range(1, last + 1):
+            way = price * (far / last) ** 2
+            if way >= gain:
+                break
+            for here, there in ((0, far), (far, 0)):
+                arriving = before.narrow(axis, there, last + 1 - far) - way
+                target = offer.narrow(axis, here, last + 1 - far)
+                torch.maximum(target, arriving, out=target)
+    return (offer > wanted).flatten(0, 1).any(dim=0)
+
+
+def _squares(count: int, like: Tensor) -> Float[Tensor, "count count"]:
+    at = torch.arange(count, device=like.device, dtype=like.dtype)
     return (at[:, None] - at).square()
-
-
-def _first_of_best(
-    offer: Float[Tensor, "batch n"], piece: Int[Tensor, "batch n"], asks: Bool[Tensor, "batch n"]
-) -> Bool[Tensor, "batch n"]:
-    """Return the places that get the piece they ask for."""
-    asked = offer.masked_fill(~asks, -torch.inf)
-    best = torch.full_like(offer, -torch.inf).scatter_reduce(1, piece, asked, "amax")
-    is_best = asks & (asked == best.gather(1, piece))
-    place = torch.arange(offer.shape[1], device=offer.device).expand_as(piece)
-    none = torch.full_like(piece, offer.shape[1])
-    first = none.scatter_reduce(1, piece, torch.where(is_best, place, none), "amin")
-    return is_best & (first.gather(1, piece) == place)
-
-
-def _marked(flags: Bool[Tensor, "batch n"], at: Int[Tensor, "batch n"], value: bool) -> Bool[Tensor, "batch n"]:
-    room = torch.cat([flags, flags[:, :1]], dim=1)
-    return room.scatter(1, at, value)[:, :-1]
 
 
 def _pixels(pieces: Pieces, side: tuple[int, int], size: torch.Size) -> Int[Tensor, "batch h w"]:

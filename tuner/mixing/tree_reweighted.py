@@ -41,14 +41,15 @@ class GridEnergy:
 
     def of(self, grades: Grades) -> Float[Tensor, " batch"]:
         """Return each example's energy."""
-        labels = (grades * (len(self.unary) - 1)).round().long()
-        return self.unary.gather(0, labels[None]).sum(dim=(0, 1, 2)) + self.of_edges(grades)
+        labels, is_chosen, unary = grades * (len(self.unary) - 1), torch.empty_like(grades), torch.zeros_like(grades)
+        for label, cost in enumerate(self.unary):
+            unary.addcmul_(torch.lt((labels - label).abs_(), 0.5, out=is_chosen), cost)
+        return unary.sum(dim=(0, 1)) + self.of_edges(grades)
 
     def of_edges(self, grades: Grades) -> Float[Tensor, " batch"]:
         """Return the part of the energy that neighbours' differences make."""
-        edges = ((self.down, 0), (self.across, 1))
-        down, across = ((weights * grades.diff(dim=axis).square()).sum(dim=(0, 1)) for weights, axis in edges)
-        return down + across
+        down, across = grades[1:] - grades[:-1], grades[:, 1:] - grades[:, :-1]
+        return (down.mul_(down) * self.down).sum(dim=(0, 1)) + (across.mul_(across) * self.across).sum(dim=(0, 1))
 
     def transposed(self) -> GridEnergy:
         """Return the same energy, seen with rows and columns exchanged."""
@@ -66,10 +67,10 @@ class GridEnergy:
 def lowest_energy(energy: GridEnergy, sweeps: int | None = None) -> Grades:
     """Return the grades of the lowest energy found: the optimum for nearly all images, within 0.5 % for the others.
 
-    A sweep sends messages right, left, down and up, each along all rows (columns) at once. Of the labels that the
-    later sweeps stand at, the best ones are kept; then whole rows and columns are set to their optimum with the others
-    fixed. The number of steps depends on the size only, nothing is fetched from the device. Unless told, the sweeps
-    are 4 and three for every 4 blocks of the longer side.
+    A sweep sends messages right, left, down and up, each along all rows (columns) at once. The best is kept of what
+    the later sweeps stand at, of labels that are the same everywhere, and of the blocks' own choices; then whole rows
+    and columns are set to their optimum with the others fixed. The number of steps depends on the size only, nothing
+    is fetched from the device. Unless told, the sweeps are 4, and three for every 4 blocks of the longer side.
 
     Source: Kolmogorov, Convergent tree-reweighted message passing for energy minimization (IEEE PAMI 28, 2006),
     section 3; Wainwright, Jaakkola and Willsky, MAP estimation via agreement on trees (IEEE Information Theory 51,
@@ -79,59 +80,65 @@ def lowest_energy(energy: GridEnergy, sweeps: int | None = None) -> Grades:
     turned = energy.transposed()
     penalties = energy.penalties(), turned.penalties()
     # Only differences between labels matter; large common terms would cost digits.
-    known = _SHARE * (energy.unary - energy.unary.amin(dim=0))
-    best, lowest = _decided(energy, known)
-    rows, columns = _opposite(known, penalties[0]), _opposite(known.transpose(1, 2), penalties[1])
+    own = _SHARE * (energy.unary - energy.unary.amin(dim=0))
+    best, lowest = _simplest(energy)
+    told, others = torch.empty_like(own), torch.empty_like(own)
+    rows = _opposite(penalties[0], others)
+    columns = _opposite(penalties[1], others.transpose(1, 2))
+    of_rows = [way.messages for way in rows]
+    of_columns = [way.messages.transpose(1, 2) for way in columns]
     for sweep in range(count):
-        for direction in rows:
-            _reweighted(direction, known)
-        for direction in columns:
-            _reweighted(direction, known.transpose(1, 2))
+        _send_both_ways(rows, _sum(own, of_columns, out=told))
+        _send_both_ways(columns, _sum(own, of_rows, out=told).transpose(1, 2))
         if sweep >= count // 2:
-            best, lowest = _better(best, lowest, *_decided(energy, known))
+            best, lowest = _better(best, lowest, *_decided(energy, _sum(told, of_columns, out=others)))
     _improve_rows(energy, penalties[0], best)
     _improve_rows(turned, penalties[1], best.transpose(0, 1))
     return best
 
 
 class _Direction:
-    """The messages that go one way along all rows, and the room to make them in."""
+    """The messages that go one way along all rows, made of what each block has from `others` than this direction."""
 
-    def __init__(self, costs: Costs, penalties: Penalties, *, backwards: bool) -> None:
-        self.messages, self.others = torch.zeros_like(costs), torch.empty_like(costs)
-        self.reverse = self.messages
-        columns = costs.shape[2]
-        self._sum = costs.new_empty(costs[:, :, 0].shape)
-        self._choices = torch.empty_like(penalties[0]) if columns > 1 else self._sum
+    def __init__(self, penalties: Penalties, others: Costs, *, backwards: bool) -> None:
+        self.messages, self.others = torch.zeros_like(others), others
+        columns = others.shape[2]
+        self._told = others.new_empty(others[:, :, 0].shape)
+        self._choices = others.new_empty(len(others), *self._told.shape)
         path = range(columns - 1, 0, -1) if backwards else range(columns - 1)
         ahead = -1 if backwards else 1
-        others, messages, edges = self.others.unbind(2), self.messages.unbind(2), penalties.unbind()
-        self._steps = [(others[at], messages[at], edges[min(at, at + ahead)], messages[at + ahead]) for at in path]
+        other, messages, edges = others.unbind(2), self.messages.unbind(2), penalties.unbind()
+        self._steps = [(other[at], messages[at], edges[min(at, at + ahead)], messages[at + ahead]) for at in path]
 
     def send(self, share: float) -> None:
-        """Send what each block has from `others` and this share of what has arrived, from one end to the other."""
-        source = self._sum[:, None]
+        """Send what each block has from others and this share of what has arrived, from one end to the other."""
+        source = self._told[:, None]
         first, second, *more = self._choices.unbind()
         for other, arrived, penalty, sent in self._steps:
-            torch.add(other, arrived, alpha=share, out=self._sum)
+            torch.add(other, arrived, alpha=share, out=self._told)
             torch.add(source, penalty, out=self._choices)
             torch.minimum(first, second, out=sent)
             for choice in more:
                 torch.minimum(sent, choice, out=sent)
 
 
-def _opposite(costs: Costs, penalties: Penalties) -> tuple[_Direction, _Direction]:
-    forwards, backwards = (_Direction(costs, penalties, backwards=way) for way in (False, True))
-    forwards.reverse, backwards.reverse = backwards.messages, forwards.messages
-    return forwards, backwards
+_BothWays = tuple[_Direction, _Direction]
 
 
-def _reweighted(direction: _Direction, known: Costs) -> None:
-    """Renew a direction's messages; `known` is the `_SHARE` of a block's own costs and of all messages it has."""
-    known.sub_(direction.messages, alpha=_SHARE)
-    torch.sub(known, direction.reverse, out=direction.others)
-    direction.send(_SHARE)
-    known.add_(direction.messages, alpha=_SHARE)
+def _opposite(penalties: Penalties, others: Costs) -> _BothWays:
+    return _Direction(penalties, others, backwards=False), _Direction(penalties, others, backwards=True)
+
+
+def _send_both_ways(directions: _BothWays, told: Costs) -> None:
+    """Renew the messages along rows; `told` is the `_SHARE` of the blocks' own costs and of messages along columns."""
+    for direction, reverse in (directions, directions[::-1]):
+        torch.sub(told, reverse.messages, alpha=1 - _SHARE, out=direction.others)
+        direction.send(_SHARE)
+
+
+def _sum(costs: Costs, messages: list[Tensor], out: Costs) -> Costs:
+    """Return the costs with the `_SHARE` of two directions' messages."""
+    return torch.add(costs, messages[0], alpha=_SHARE, out=out).add_(messages[1], alpha=_SHARE)
 
 
 def _grades(costs: Costs) -> Float[Tensor, " labels"]:
@@ -142,15 +149,25 @@ def _grades(costs: Costs) -> Float[Tensor, " labels"]:
 def _decided(energy: GridEnergy, known: Costs) -> tuple[Grades, Float[Tensor, " batch"]]:
     """Return the label that each block finds cheapest, the first one of several, and what these cost together.
 
-    Comparisons are written as floats, and choices as `lerp`: `argmin` and `where` take 30 times as long on a CPU.
+    Comparisons are written as floats, and choices as products: `argmin` and `where` take 30 times as long on a CPU.
     """
-    lowest, unary = known[0], energy.unary[0]
-    grades, is_lower = torch.zeros_like(lowest), torch.empty_like(lowest)
-    for grade, cost, own in zip(_grades(known)[1:], known[1:], energy.unary[1:], strict=True):
-        torch.lt(cost, lowest, out=is_lower)
-        lowest = torch.minimum(lowest, cost)
-        grades, unary = grades.lerp(grade, is_lower), unary.lerp(own, is_lower)
+    lowest, unary = known[0], energy.unary[0].clone()
+    grades, is_lower, stays = torch.zeros_like(lowest), torch.empty_like(lowest), torch.empty_like(lowest)
+    for label in range(1, len(known)):
+        torch.lt(known[label], lowest, out=is_lower)
+        torch.sub(1, is_lower, out=stays)
+        lowest = torch.minimum(lowest, known[label])
+        grades.mul_(stays).add_(is_lower, alpha=label / (len(known) - 1))
+        unary.mul_(stays).addcmul_(is_lower, energy.unary[label])
     return grades, unary.sum(dim=(0, 1)) + energy.of_edges(grades)
+
+
+def _simplest(energy: GridEnergy) -> tuple[Grades, Float[Tensor, " batch"]]:
+    """Return the best of the labels that blocks choose by themselves and those that are the same everywhere."""
+    best, lowest = _decided(energy, energy.unary)
+    for grade, costs in zip(_grades(energy.unary), energy.unary, strict=True):
+        best, lowest = _better(best, lowest, grade.expand_as(best), costs.sum(dim=(0, 1)))
+    return best, lowest
 
 
 def _better(
@@ -164,12 +181,12 @@ def _improve_rows(energy: GridEnergy, penalties: Penalties, best: Grades) -> Non
 
     The lowest of a row's marginals are its optimum but for rounding, where it has several: then it may stay.
     """
-    for rows in (slice(0, None, 2), slice(1, None, 2)):
+    for start in range(min(2, len(best))):
+        rows = slice(start, None, 2)
         costs = _with_neighbours(energy, best)[:, rows]
         row = GridEnergy(costs, torch.zeros_like(costs[0, 1:]), energy.across[rows])
         marginals = costs.clone()
-        for direction in _opposite(costs, penalties[:, :, :, rows]):
-            direction.others.copy_(costs)
+        for direction in _opposite(penalties[:, :, :, rows], costs):
             direction.send(1)
             marginals += direction.messages
         best[rows], _ = _better(best[rows], row.of(best[rows]), *_decided(row, marginals))
