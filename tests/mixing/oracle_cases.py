@@ -96,5 +96,3 @@ def compared(energy: GridEnergy) -> dict[str, float]:
 def _exact(energy: GridEnergy, grades: torch.Tensor) -> torch.Tensor:
     double = GridEnergy(energy.unary.double(), energy.down.double(), energy.across.double())
     return double.of(grades.double())
-
-

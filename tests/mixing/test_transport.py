@@ -102,7 +102,9 @@ def test_pixels_move_with_their_pieces(channels, height, width):
     assert not torch.equal(moved, images)
     for at, pieces in enumerate(settled(saliency, shown, PRICE)):
         for place, piece in enumerate(pieces.flatten().tolist()):
-            assert torch.equal(*(_piece(image[at], number, width) for image, number in ((moved, place), (images, piece))))
+            assert torch.equal(
+                *(_piece(image[at], number, width) for image, number in ((moved, place), (images, piece)))
+            )
 
 
 def test_memory_format_is_kept_and_gradients_follow_the_pieces():

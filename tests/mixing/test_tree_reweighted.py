@@ -31,7 +31,9 @@ def lowest_of_all(energy: GridEnergy) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("smoothness", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize(("labels", "rows", "columns"), [(2, 2, 2), (3, 2, 2), (4, 2, 2), (3, 2, 3), (2, 3, 4), (3, 1, 5)])
+@pytest.mark.parametrize(
+    ("labels", "rows", "columns"), [(2, 2, 2), (3, 2, 2), (4, 2, 2), (3, 2, 3), (2, 3, 4), (3, 1, 5)]
+)
 def test_energy_is_the_lowest_of_all_labels_on_small_grids(labels, rows, columns, smoothness):
     energy = random_energy(labels, rows, columns, batch=40, smoothness=smoothness)
     # Costs without any structure, as strong as the edges, are harder than images: these need some more sweeps.
@@ -95,7 +97,6 @@ def test_energy_is_that_of_the_official_graph_cut_on_real_saliency(blocks, recor
     figures = compared(energy)
     for name, value in figures.items():
         record_property(name, value)
-    print(blocks, figures)
     assert figures["mean_excess"] <= 1e-4
     assert figures["share_worse_by_0.1%"] <= 0.01
     if blocks == 2:

@@ -86,7 +86,7 @@ def mask_energy(
 
     Images that differ across a border cost `gamma` x `beta` times their difference there, whichever of the two shows
     on either side. That is a table of four costs an edge; its symmetric part goes to the edge's weight, the rest to
-    the blocks' own costs, as in the official code.
+    the blocks' own costs, as in the official code; a constant remains.
 
     Source: Kim, Choo and Song, Puzzle Mix (arXiv 2009.06962), section 3.3, equation 5, and their code.
     """
