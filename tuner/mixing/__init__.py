@@ -24,6 +24,7 @@ from tuner.mixing.gridmix import gridmix
 from tuner.mixing.mixup import mixup
 from tuner.mixing.patchup import patchup, patchup_strength
 from tuner.mixing.policy import Drawn, MethodPolicy, Policy
+from tuner.mixing.puzzlemix import puzzlemix
 from tuner.mixing.ratios import RATIOS, RatioDistribution, fixed
 from tuner.mixing.resizemix import resizemix
 from tuner.mixing.saliency import SALIENCIES, guide
@@ -158,6 +159,13 @@ _ENTRIES |= {
         smoothmix,
         MethodFacts((2, 2), published={"ratio": {"name": "beta", "alpha": 1.0}}),
         source="Lee et al. 2020, SmoothMix, CVPR Workshops",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "puzzlemix": _method(
+        "puzzlemix",
+        puzzlemix,
+        MethodFacts((2, 2), saliency="gradient", published={"ratio": {"name": "beta", "alpha": 1.0}}),
+        source="Kim, Choo and Song 2020, arXiv 2009.06962",
         ratio={"name": "beta", "alpha": 1.0},
     ),
     "saliencymix": _method(
