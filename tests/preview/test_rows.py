@@ -43,12 +43,15 @@ def test_mixed_row_is_the_mean_of_each_image_and_its_partner():
 
 def test_every_method_of_a_switch_has_a_row_and_no_mixing_none():
     found = rows({"name": "switch", "policies": ["cutmix", "none"]}, "fmix", "none")
-    assert [row.name for row in found] == ["unmixed", "cutmix", "fmix"]
+    assert [row.name for row in found] == ["unmixed", "switch: cutmix", "fmix"]
 
 
 def test_guided_methods_are_shown():
-    _, row = rows("saliencymix")
-    assert 0 < row.shares.mean() < 1
+    _, saliencymix, comixup = rows("saliencymix", {"name": "comixup", "part": 8})
+    assert saliencymix.whose == "own"
+    assert 0 < saliencymix.shares.mean() < 1
+    assert comixup.whose == "largest"  # its images are put together anew, so none is an example's own
+    assert comixup.shares.min() >= 1 / 8
 
 
 def test_a_study_gives_one_configuration_a_method_at_the_middle_of_its_ranges():

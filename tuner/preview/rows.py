@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,8 +31,9 @@ _NAMED_CLASSES = 3
 class Row:
     """One method: mixed images in [0, 1], each one's target in words, and the laws of ratio and target.
 
-    `shares` are the examples' own shares of their targets, over several batches; `entropy` the mean of the targets'
-    entropies, in nats (0 for a plain label, 0.69 for two classes by halves).
+    `shares` are the examples' own shares of their targets (or the largest, where images are put together anew), over
+    several batches; `entropy` is the mean of the targets' entropies, in nats (0 for a plain label, 0.69 for two classes
+    by halves).
     """
 
     name: str
@@ -40,12 +41,13 @@ class Row:
     targets: tuple[str, ...]
     shares: Float[np.ndarray, " draws"]
     entropy: float
+    whose: Literal["own", "largest"] = "own"
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the row's numbers."""
-        mean = float(self.shares.mean())
-        return {"name": self.name, "mean_own_share": mean, "mean_target_entropy": self.entropy, "note": self.note}
+        means = {f"mean_{self.whose}_share": float(self.shares.mean()), "mean_target_entropy": self.entropy}
+        return {"name": self.name, **means, "note": self.note}
 
 
 def configurations(template: space.Section) -> list[dict[str, Any]]:
@@ -68,13 +70,14 @@ def rows(configs: Sequence[Mapping[str, Any]], split: Split, *, shown: int = 8, 
     """
     for config in configs:
         trial.check_model(config, trial.image_shape(split), len(split.classes))
-    policies = (METHODS.build(config["mixing"]) for config in configs)
-    methods = [method for policy in policies for method in policy.methods() if method.name != "none"]
+    named = [(config["mixing"]["name"], method) for config in configs for method in _methods(config)]
     training = trial.build({**configs[0], "mixing": {"name": "none"}}, _some(split), seed)
-    if any(method.saliency for method in methods):
+    if any(method.saliency for _, method in named):
         training.run_epoch(trial.validation_split(split))
     batch = _Batch(training, split, shown, seed)
-    return [batch.row(METHODS.build({"name": "none"}), "unmixed"), *map(batch.row, methods)]
+    titles = [name if name == method.name else f"{name}: {method.name}" for name, method in named]
+    mixed = [batch.row(method, title) for title, (_, method) in zip(titles, named, strict=True)]
+    return [batch.row(METHODS.build({"name": "none"}), "unmixed"), *mixed]
 
 
 @dataclass(frozen=True)
@@ -86,23 +89,25 @@ class _Batch:
     shown: int
     seed: int
 
-    def row(self, method: MethodPolicy, name: str = "") -> Row:
+    def row(self, method: MethodPolicy, name: str) -> Row:
         """Mix the batch a few times."""
         images, labels = next(iter(self.training.training.batches(_BATCH)))
         inputs = self.training.normalised(images)
         rng = torch.Generator().manual_seed(self.seed)
         guide = self.training.guide(method, inputs, labels)
         drawn = [self._mixed(method, inputs, rng, guide) for _ in range(_DRAWS)]
-        classes = len(self.split.classes)
-        targets = torch.cat([mixture.targets(labels, classes) for _, mixture in drawn])
-        hidden = "mixes hidden maps; shown on the image" if max(method.depths) > 0 else ""
+        mixtures = [mixture for _, mixture in drawn]
+        targets = torch.cat([mixture.targets(labels, len(self.split.classes)) for mixture in mixtures])
+        is_anew = not torch.equal(mixtures[0].sources[:, 0], torch.arange(len(inputs)))
+        shares = [mixture.ratios.amax(dim=1) if is_anew else mixture.ratios[:, 0] for mixture in mixtures]
         return Row(
-            name or method.name,
+            name,
             self._shown(drawn[0][0]),
             tuple(_in_words(target, self.split.classes) for target in targets[: self.shown]),
-            torch.cat([mixture.ratios[:, 0] for _, mixture in drawn]).numpy(),
+            torch.cat(shares).numpy(),
             float(torch.special.entr(targets).sum(dim=1).mean()),
-            hidden,
+            "largest" if is_anew else "own",
+            "mixes hidden maps; shown on the image" if max(method.depths) > 0 else "",
         )
 
     def _mixed(
@@ -119,6 +124,10 @@ class _Batch:
         bytes_ = (inputs[: self.shown] - offset) / factor
         shown: np.ndarray = (bytes_ / 255).clamp(0, 1).permute(0, 2, 3, 1).numpy()
         return shown
+
+
+def _methods(config: Mapping[str, Any]) -> list[MethodPolicy]:
+    return [method for method in METHODS.build(config["mixing"]).methods() if method.name != "none"]
 
 
 def _some(split: Split) -> Split:

@@ -33,14 +33,14 @@ def draw(rows: Sequence[Row], path: Path, heading: str) -> None:
         for place, image, target in zip(axes[1:-1], row.images, row.targets, strict=True):
             _image(place, image, target)
         _histogram(axes[-1], row)
-    grid[-1][-1].set_xlabel("example's own share of its target", fontsize=7)
+    grid[-1][-1].set_xlabel("example's own share (or largest)", fontsize=7)
     figure.savefig(path, format="png", facecolor="white")
 
 
 def _title(axes: Axes, row: Row) -> None:
     axes.axis("off")
     axes.text(0, 0.95, row.name, fontsize=11, fontweight="bold", va="top", transform=axes.transAxes)
-    words = f"own share {row.shares.mean():.2f} on average\ntarget entropy {row.entropy:.2f} nats"
+    words = f"{row.whose} share {row.shares.mean():.2f} on average\ntarget entropy {row.entropy:.2f} nats"
     if row.note:
         words += "\n" + row.note.replace("; ", "\n")
     axes.text(0, 0.72, words, fontsize=7, va="top", transform=axes.transAxes, linespacing=1.5)
