@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from measure import Target, arguments, in_turns, median_ratio, per_call, print_document  # before torch: one thread
-from official import patchup_pooling_the_whole_batch
+from official import patchup_centres, patchup_pooling_the_whole_batch
 from rivals import Batch, rivals
 
 from tuner.catalog import resolve
@@ -97,13 +97,19 @@ def of_maps() -> dict[str, Run]:
     batch = Batch.random(MAPS, CLASSES)
     room = torch.empty_like(batch.images)
     variants: dict[str, Run] = {"copy_": lambda: room.copy_(batch.images)}
-    for mode in ("hard", "soft"):
+    for mode, gamma in (("hard", 0.5), ("soft", 0.75)):
         policy = METHODS.build(resolve(METHODS, {"name": "patchup", "mode": mode}))
         variants[f"patchup {mode}"] = partial(step, policy, batch, None, rng)
-        variants[f"pooling the whole batch, patchup {mode}"] = partial(
-            patchup_pooling_the_whole_batch, batch.images, mode, rng
-        )
+        variants[f"pooling the whole batch, patchup {mode}"] = partial(official_patchup, batch, mode, gamma, rng)
     return variants
+
+
+def official_patchup(batch: Batch, mode: str, gamma: float, rng: torch.Generator) -> object:
+    """Do what the authors' code does with a batch: draw, pool, mix; the targets are left out."""
+    centres = patchup_centres(batch.images.shape[1:], gamma, 7, rng)
+    others = torch.randperm(len(batch.images), generator=rng)
+    ratio = float(torch.rand((), generator=rng)) if mode == "soft" else None
+    return patchup_pooling_the_whole_batch(batch.images, others, centres, 7, ratio)
 
 
 def step(policy: Policy, batch: Batch, guide: Guide | None, rng: torch.Generator) -> object:

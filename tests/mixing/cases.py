@@ -95,7 +95,9 @@ def pairs(*own: float, is_shared: bool = False) -> Mixture:
     """Return a mixture of each example with the one before it, of these ratios of their own."""
     examples = torch.arange(len(own))
     ratios = torch.tensor([[share, 1 - share] for share in own])
-    return Mixture(torch.stack([examples, examples.roll(1)], dim=1), ratios, is_shared)
+    return Mixture(
+        torch.stack([examples, examples.roll(1)], dim=1), ratios, (own[0], 1 - own[0]) if is_shared else None
+    )
 
 
 def _ratios(entry: Entry) -> Iterator[str | None]:

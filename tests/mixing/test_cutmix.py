@@ -9,7 +9,7 @@ from torchvision.transforms import v2
 
 from tuner.mixing import Mixture
 from tuner.mixing.cutmix import cutmix
-from tuner.mixing.masks import box_mask, boxes
+from tuner.mixing.masks import box_mask, boxes, one_box
 from tuner.mixing.ratios import beta
 
 
@@ -96,3 +96,12 @@ def test_each_example_gets_a_box_of_its_own(rng):
     images = torch.tensor([0.0, 1.0] * 20)[:, None, None, None].expand(40, 1, 16, 16).contiguous()
     mixed, _ = cutmix(images, swapped(0.75, 40), rng, inside=True)
     assert len((mixed != images).unique(dim=0)) > 20
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_box_worked_out_by_the_host_is_the_tensors_box(inside):
+    for seed in range(300):
+        area = float(torch.rand((), generator=torch.Generator().manual_seed(seed)))
+        host, device = (torch.Generator().manual_seed(seed) for _ in range(2))
+        expected = boxes(torch.tensor([area]), 13, 9, inside, device)[0].tolist()
+        assert list(one_box(area, 13, 9, inside, host)) == expected

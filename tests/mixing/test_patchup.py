@@ -13,6 +13,7 @@ from tuner.catalog import resolve
 from tuner.errors import ConfigError
 from tuner.mixing import METHODS
 from tuner.mixing.patchup import chance_by_formula, chance_by_share, grown, patchup
+from tuner.models import ImageShape
 
 RATIOS = (0.2, 0.9, 0.5, 0.0, 1.0)
 
@@ -152,7 +153,7 @@ def test_even_blocks_and_flat_features_are_refused(rng):
 
 def check_model(name: str) -> None:
     config = trial.resolve({"dataset": "digits", "model": name, "mixing": "patchup"})
-    trial.check_model(config, trial.ImageShape(1, 28, 28), 10)
+    trial.check_model(config, ImageShape(1, 28, 28), 10)
 
 
 def test_a_model_whose_depths_have_no_maps_is_refused_before_training():

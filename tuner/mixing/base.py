@@ -19,13 +19,14 @@ class Mixture:
 
     A policy draws mixtures whose first column is the example itself (`sources[i, 0] == i`); methods rely on
     that. A method returns the mixture that it really applied, whose ratios may differ from the drawn ones
-    (CutMix's clipped box) and whose rows need not sum to 1. `is_shared` says that one row of ratios was drawn for the
-    whole batch; methods then draw one mask for it too, as the papers' codes do.
+    (CutMix's clipped box) and whose rows need not sum to 1. `shared` is the one row of ratios that was drawn for the
+    whole batch, if so; methods then draw one mask for it too, as the papers' codes do. Being plain numbers, it can be
+    looked at without waiting for the device.
     """
 
     sources: Int[Tensor, "batch n"]
     ratios: Float[Tensor, "batch n"]
-    is_shared: bool = False
+    shared: tuple[float, ...] | None = None
 
     def targets(self, labels: Int[Tensor, " batch"], classes: int) -> Float[Tensor, "batch classes"]:
         """Return each output's share of every class: the ratios of its sources, summed by their labels."""
@@ -35,7 +36,7 @@ class Mixture:
     def to(self, device: torch.device) -> Mixture:
         """Return the mixture on `device`, without making the host wait for it."""
         sources, ratios = (tensor.to(device, non_blocking=True) for tensor in (self.sources, self.ratios))
-        return Mixture(sources, ratios, self.is_shared)
+        return Mixture(sources, ratios, self.shared)
 
 
 @dataclass(frozen=True)

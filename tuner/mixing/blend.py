@@ -46,12 +46,16 @@ def masked(
 
 def own_ratios(mixture: Mixture) -> Float[Tensor, " masks"]:
     """Return each example's own ratio, or the one ratio of a batch that shares it."""
-    return mixture.ratios[:1, 0] if mixture.is_shared else mixture.ratios[:, 0]
+    return mixture.ratios[:1, 0] if mixture.shared else mixture.ratios[:, 0]
 
 
-def of_own_shares(mixture: Mixture, own: Float[Tensor, " masks"]) -> Mixture:
-    """Return the mixture of two sources in which the examples keep these shares."""
-    ratios = torch.stack([own, 1 - own], dim=1).expand(len(mixture.sources), -1)
+def of_own_shares(mixture: Mixture, own: Float[Tensor, " masks"] | float) -> Mixture:
+    """Return the mixture of two sources in which the examples keep these shares, or all of them one."""
+    if isinstance(own, float):
+        ratios = torch.tensor([[own, 1 - own]]).to(mixture.ratios.device, non_blocking=True)
+    else:
+        ratios = torch.stack([own, 1 - own], dim=1)
+    ratios = ratios.expand(len(mixture.sources), -1)
     return Mixture(mixture.sources, ratios)
 
 

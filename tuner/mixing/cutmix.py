@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tuner.mixing.base import Mixture
-from tuner.mixing.blend import blend_masked, of_own_shares, own_ratios
-from tuner.mixing.masks import boxes, outside_mask
+from tuner.mixing.blend import blend_masked, of_own_shares
+from tuner.mixing.masks import boxes, one_box, outside_mask
 
 
 def cutmix(
@@ -30,7 +30,22 @@ def cutmix(
     batch (`ratio.per: batch`), and loses a pixel of odd sides.
     """
     height, width = features.shape[-2:]
-    corners = boxes(1 - own_ratios(mixture), height, width, inside, rng)
-    mask = outside_mask(corners, height, width)
-    mixed = blend_masked(features, mixture, mask[:, None])
-    return mixed, of_own_shares(mixture, mask.mean(dim=(1, 2))) if correct_ratio else mixture
+    if mixture.shared:
+        mixed, really = _in_one_box(features, mixture, one_box(1 - mixture.shared[0], height, width, inside, rng))
+    else:
+        mask = outside_mask(boxes(1 - mixture.ratios[:, 0], height, width, inside, rng), height, width)
+        mixed = blend_masked(features, mixture, mask[:, None])
+        really = of_own_shares(mixture, mask.mean(dim=(1, 2)))
+    return mixed, really if correct_ratio else mixture
+
+
+def _in_one_box(
+    features: Float[Tensor, "batch c h w"], mixture: Mixture, box: tuple[int, int, int, int]
+) -> tuple[Float[Tensor, "batch c h w"], Mixture]:
+    """Return what masks would give, by copying the one box alone."""
+    top, bottom, left, right = box
+    part = (..., slice(top, bottom), slice(left, right))
+    mixed = features.clone()
+    mixed[part] = features[part].index_select(0, mixture.sources[:, 1])
+    own = 1 - (bottom - top) * (right - left) / (features.shape[-2] * features.shape[-1])
+    return mixed, of_own_shares(mixture, own)

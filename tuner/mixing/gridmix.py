@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tuner.mixing.base import Mixture
 from tuner.mixing.blend import masked
-from tuner.mixing.masks import top_share
+from tuner.mixing.masks import top_cells
 
 
 def gridmix(
@@ -29,8 +29,8 @@ def gridmix(
     columns = torch.arange(width, device=features.device) * cells // width
 
     def mask(own: Tensor) -> Tensor:
-        scores = torch.rand(len(own), cells, cells, generator=rng, device=rng.device)
-        chosen = top_share(scores.to(own.device, non_blocking=True), (own * cells**2).round() / cells**2)
-        return chosen[:, rows[:, None], columns[None, :]]
+        scores = torch.rand(len(own), cells**2, generator=rng, device=rng.device)
+        chosen = top_cells(scores.to(own.device, non_blocking=True), (own * cells**2).round())
+        return chosen[:, (rows * cells)[:, None] + columns]
 
     return masked(features, mixture, mask)

@@ -85,8 +85,9 @@ class MethodPolicy:
         chosen = int(torch.randint(len(self.depths), (), generator=rng)) if len(self.depths) > 1 else 0
         others = [torch.randperm(batch, generator=rng) for _ in range(self.ratio.count - 1)]
         sources = torch.stack([torch.arange(batch), *others], dim=1)
-        mixture = Mixture(sources, self.ratio.draw(batch, rng), is_shared=self.ratio.per == "batch")
-        return Drawn(self, mixture, self.depths[chosen])
+        ratios = self.ratio.draw(batch, rng)
+        shared = tuple(ratios[0].tolist()) if self.ratio.per == "batch" else None
+        return Drawn(self, Mixture(sources, ratios, shared), self.depths[chosen])
 
     def apply(
         self,

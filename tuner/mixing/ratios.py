@@ -66,8 +66,8 @@ def dirichlet(
 ) -> RatioDistribution:
     """Symmetric Dirichlet(alpha) over `count` sources: Beta for N sources.
 
-    Drawn from the logarithms of gamma variables, so that alpha from 1e-6 to 1e6 gives no NaN; alpha 0 is its
-    limit in which the example itself keeps all (no mixing).
+    Drawn from gamma variables, below alpha 1 from their logarithms, so that alpha from 1e-6 to 1e6 gives no NaN;
+    alpha 0 is its limit in which the example itself keeps all (no mixing).
 
     Source: article A, figure 4; log-gamma by Gamma(a) = Gamma(a + 1) U^(1/a) (Marsaglia and Tsang 2000, section 6).
     """
@@ -75,10 +75,12 @@ def dirichlet(
     def sample(rows: int, rng: torch.Generator) -> Tensor:
         if alpha == 0:
             return _own(rows, count, rng)
-        shape = torch.full((rows, count), alpha + 1, dtype=torch.float64, device=rng.device)
+        shape = torch.full((rows, count), alpha if alpha >= 1 else alpha + 1, dtype=torch.float64, device=rng.device)
+        drawn = torch._standard_gamma(shape, generator=rng)
+        if alpha >= 1:
+            return drawn / drawn.sum(dim=1, keepdim=True)
         uniform = torch.rand(shape.shape, dtype=torch.float64, generator=rng, device=rng.device)
-        logs = torch._standard_gamma(shape, generator=rng).log() + uniform.log() / max(alpha, 1e-9)
-        return torch.softmax(logs, dim=1)
+        return torch.softmax(drawn.log() + uniform.log() / max(alpha, 1e-9), dim=1)
 
     return RatioDistribution(count, sample, per, scale)
 

@@ -46,7 +46,7 @@ def snapmix(
     images = features.index_select(0, others)
     pasted = resized_into(images, source.expand(every), target.expand(every), align_corners=official)
     ratios = torch.stack(shares, dim=1).clamp(0, 1)
-    return blend_with(features, pasted, 1 - covered[:, None]), Mixture(mixture.sources, ratios, mixture.is_shared)
+    return blend_with(features, pasted, 1 - covered[:, None]), Mixture(mixture.sources, ratios)
 
 
 def _areas(corners: Int[Tensor, "masks 4"]) -> Int[Tensor, " masks"]:

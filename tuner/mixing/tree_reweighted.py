@@ -70,13 +70,13 @@ def lowest_energy(energy: GridEnergy, sweeps: int | None = None) -> Grades:
     A sweep sends messages right, left, down and up, each along all rows (columns) at once. The best is kept of what
     the later sweeps stand at, of labels that are the same everywhere, and of the blocks' own choices; then whole rows
     and columns are set to their optimum with the others fixed. The number of steps depends on the size only, nothing
-    is fetched from the device. Unless told, the sweeps are 4, and three for every 4 blocks of the longer side.
+    is fetched from the device. Unless told, the sweeps are 4, and one for every 2 blocks of the longer side.
 
     Source: Kolmogorov, Convergent tree-reweighted message passing for energy minimization (IEEE PAMI 28, 2006),
     section 3; Wainwright, Jaakkola and Willsky, MAP estimation via agreement on trees (IEEE Information Theory 51,
     2005), section V. Directional sweeps in the place of one order of all blocks, and `_SHARE`, are ours.
     """
-    count = 4 + 3 * max(energy.unary.shape[1:3]) // 4 if sweeps is None else sweeps
+    count = 4 + max(energy.unary.shape[1:3]) // 2 if sweeps is None else sweeps
     turned = energy.transposed()
     penalties = energy.penalties(), turned.penalties()
     # Only differences between labels matter; large common terms would cost digits.
