@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parent / "benchmarks" / "noisy_boundary.py"
 
 
+@pytest.mark.heavy
 def test_boundary_is_kept_under_each_noise_and_not_lost_without(tmp_path):
     picture = tmp_path / "regions.png"
     arguments = ["--seeds", "4", "--steps", "500", "--out", str(picture)]
