@@ -77,8 +77,8 @@ class Scheduler(_Part):
     grace_epochs: Annotated[int, Ge(1)] = 3
     # A rung keeps one third. Small budgets have few rungs, and 4 would leave fewer (Li et al., ASHA, take 3 or 4).
     reduction: Annotated[int, Ge(2)] = 3
-    # Strong mixing learns more slowly, so a rung compares trials of like strength.
-    strata: Literal["strength", "method", "none"] = "strength"
+    # Strong mixing learns more slowly, so a rung compares trials of like strength; `both` also of like method.
+    strata: Literal["strength", "method", "both", "none"] = "strength"
 
 
 class Confirm(_Part):
