@@ -1,4 +1,4 @@
-"""Whole studies in simulated time, and a planted truth that slow starts hide (tests/benchmarks/search.py has the numbers)."""
+"""Whole studies in simulated time, and a planted truth that slow starts hide (numbers: tests/benchmarks/search.py)."""
 
 from __future__ import annotations
 
