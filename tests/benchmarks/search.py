@@ -79,7 +79,7 @@ class Summary:
         if not won:
             return 1.0
         chances = [binomtest(self.winners[method], won, self.drawn[method] / drawn).pvalue for method in methods]
-        return min(1.0, len(methods) * min(chances))
+        return min(1.0, len(methods) * float(min(chances)))
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary for the document."""
