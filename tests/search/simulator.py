@@ -16,6 +16,7 @@ import optuna
 
 from tuner.results import EpochMetrics, TrialRecord, best_of
 from tuner.search import baselines, storage
+from tuner.search.observer import Observer
 from tuner.search.search import Assignment, Search
 from tuner.spec import StudySpec
 
@@ -55,13 +56,15 @@ def same_pace(assignment: Assignment) -> float:
     return 1.0
 
 
-def simulate(spec: StudySpec, curves: Curves, workers: int, pace: Pace = same_pace) -> Simulated:
+def simulate(
+    spec: StudySpec, curves: Curves, workers: int, pace: Pace = same_pace, observers: Sequence[Observer] = ()
+) -> Simulated:
     """Run a whole study by its own search, from the baselines to the last trial."""
     optuna.logging.set_verbosity(logging.WARNING)
     maximise = spec.objective.mode == "max"
     study = optuna.create_study(direction="maximize" if maximise else "minimize")
     baselines.enqueue(study, baselines.queue(spec))
-    seconds = drive(Search(spec, study, workers), curves, workers, pace)
+    seconds = drive(Search(spec, study, workers, observers), curves, workers, pace)
     trials = tuple(storage.records(study))
     return Simulated(trials, best_of(trials, maximise), seconds)
 

@@ -62,8 +62,7 @@ class Stock:
         return Assignment(number, config, self.spec.seed, None)
 
     def _draw(self, number: int) -> dict[str, Any]:
-        names = sorted(space.domains(self.template))
-        self._study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number, names)
+        self._study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number, self.template)
         drawn = space.suggest(self._study.ask(), self.template)
         return trial.resolve(drawn if number else drawn | {"mixing": {"name": "none"}})
 

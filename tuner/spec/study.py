@@ -52,7 +52,7 @@ class Search(_Part):
     """Which trials are drawn."""
 
     # TPE handles conditional spaces and uses what pruned trials showed; the others are there to compare with.
-    sampler: Literal["tpe", "random", "qmc", "grid"] = "tpe"
+    sampler: Literal["tpe", "gp", "random", "qmc", "cmaes", "grid"] = "tpe"
     # TPE's ten random trials, and some fifty that learn from them.
     trials: Annotated[int, Ge(1)] = 64
     # No mixing always runs and is what every policy must beat; published settings cost trials, so are asked for.
