@@ -94,6 +94,23 @@ def test_a_loss_is_better_when_it_is_smaller():
     assert not third.stops_best
 
 
+def test_losing_no_more_than_luck_is_no_harm():
+    """The best is stopped, but what is kept is nearly as good: 0.001 where final values spread over 0.05."""
+    alike = finished(6, first=0.05, third=0.9, last=0.851)
+    found = safety([*in_order(6), alike], NINE, "none")
+    first = found.rungs[0]
+    assert (first.stops_best, first.loses_best, first.regret) == (True, False, pytest.approx(0.001))
+    assert first.wrong == 1  # it ended 0.011 above one that was kept
+    assert found.is_safe
+
+
+def test_few_can_warn_where_the_best_was_never_at_risk():
+    slow = finished(4, first=0.05, third=0.9, last=0.95, baseline=True)
+    assert safety([*in_order(4), slow], NINE, "none").is_safe is False
+    drawn = finished(4, first=0.05, third=0.9, last=0.95)
+    assert safety([*in_order(4), drawn], NINE, "none").is_safe is None
+
+
 def test_few_finished_trials_cannot_tell():
     found = safety(in_order(1), NINE, "none")
     assert found.is_safe is None

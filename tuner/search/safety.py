@@ -6,9 +6,10 @@ can show. So it rests on baselines above all, and with few finished trials it sa
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -21,6 +22,7 @@ from tuner.search.strata import Strata, stratum
 ENOUGH = 6
 """Trials that must have run to the end for a word about safety."""
 
+_ENOUGH_TO_WARN = 3
 _MOST_WRONG = 0.25
 
 
@@ -29,7 +31,8 @@ class Rung:
     """What the rung after `epoch` would have made of the `finished` trials, had it judged them by all it saw.
 
     `stopped` of them fell short of it; `wrong` of those ended better than one of their stratum that it kept, or best
-    of all. `regret` is what the study's best final value would have lost, none where no finished trial was kept.
+    of all, by more than `margin`: half the standard deviation of the final values, as less may be a seed's luck.
+    `regret` is what the study's best final value would have lost, none where no finished trial was kept.
     `tau` is Kendall's between the values at the rung and at the end, over the `pairs` of finished trials in one
     stratum, none where there are no pairs.
     """
@@ -39,6 +42,7 @@ class Rung:
     stopped: int
     wrong: int
     stops_best: bool
+    margin: float
     regret: float | None
     tau: float | None
     pairs: int
@@ -50,8 +54,13 @@ class Rung:
 
     @property
     def is_safe(self) -> bool:
-        """Tell whether the rung would have kept the best trial, and stopped few that were better than those it kept."""
-        return not self.stops_best and self.wrong_share <= _MOST_WRONG
+        """Tell whether the rung would have lost nothing that matters, and stopped few wrongly."""
+        return not self.loses_best and self.wrong_share <= _MOST_WRONG
+
+    @property
+    def loses_best(self) -> bool:
+        """Tell whether the rung would have stopped the best trial and kept none that is nearly as good."""
+        return self.stops_best and (self.regret is None or self.regret > self.margin)
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,10 @@ def safety(trials: Sequence[TrialRecord], asha: Asha, strata: Strata) -> Safety:
     never_stopped = sum(trial.baseline for trial in finished)
     if not rungs:
         return Safety(len(finished), never_stopped, (), True, None, "no rung stops trials within their budget")
-    if len(finished) < ENOUGH:
+    best = best_of(finished, asha.maximise)
+    # Few cannot show that stopping was safe. One that was never at risk, and best in the end, can show that it was not.
+    is_shown = best is not None and best.baseline and any(rung.loses_best for rung in rungs)
+    if len(finished) < (_ENOUGH_TO_WARN if is_shown else ENOUGH):
         words = f"{_count(len(finished))} ran to the end: too few to tell whether stopping was safe ({ENOUGH} can)"
         return Safety(len(finished), never_stopped, rungs, None, None, words)
     unsafe = [rung for rung in rungs if not rung.is_safe]
@@ -116,15 +128,23 @@ def _rung(trials: Sequence[TrialRecord], of: Mapping[int, str], asha: Asha, epoc
     kept = [one for one in finished if sign * one.curve[epoch - 1] >= sign * bars[of[one.number]]]
     stopped = [one for one in finished if one not in kept]
     best, best_kept = best_of(finished, asha.maximise), best_of(kept, asha.maximise)
-    wrong = [one for one in stopped if one is best or _is_better_than_any(one, kept, of, sign)]
+    finals = [one.curve[-1] for one in finished]
+    margin = statistics.stdev(finals) / 2 if len(finals) > 1 else 0.0
     regret = sign * (best.curve[-1] - best_kept.curve[-1]) if best and best_kept else None
-    tau, pairs = _agreement(finished, of, epoch)
-    return Rung(epoch, len(finished), len(stopped), len(wrong), best in stopped, regret, tau, pairs)
+    found = Rung(
+        epoch, len(finished), len(stopped), 0, best in stopped, margin, regret, *_agreement(finished, of, epoch)
+    )
+    wrong = [
+        one for one in stopped if (one is best and found.loses_best) or _is_better_than_any(one, kept, of, sign, margin)
+    ]
+    return replace(found, wrong=len(wrong))
 
 
-def _is_better_than_any(trial: TrialRecord, kept: Sequence[TrialRecord], of: Mapping[int, str], sign: int) -> bool:
+def _is_better_than_any(
+    trial: TrialRecord, kept: Sequence[TrialRecord], of: Mapping[int, str], sign: int, margin: float
+) -> bool:
     alike = [one for one in kept if of[one.number] == of[trial.number]]
-    return any(sign * trial.curve[-1] > sign * one.curve[-1] for one in alike)
+    return any(sign * (trial.curve[-1] - one.curve[-1]) > margin for one in alike)
 
 
 def _agreement(finished: Sequence[TrialRecord], of: Mapping[int, str], epoch: int) -> tuple[float | None, int]:
@@ -151,7 +171,7 @@ def _better_grace(trials: Sequence[TrialRecord], of: Mapping[int, str], asha: As
 
 
 def _complaint(rung: Rung) -> str:
-    what = "the best trial" if rung.stops_best else f"{rung.wrong} of {rung.finished} wrongly"
+    what = "the best trial" if rung.loses_best else f"{rung.wrong} of {rung.finished} wrongly"
     return f"epoch {rung.epoch} would have stopped {what}"
 
 
