@@ -6,15 +6,14 @@ mixing has no parameters, and they would draw at random; so both are given the s
 
 from __future__ import annotations
 
+import statistics
 import warnings
-from collections.abc import Mapping, Sequence
-from statistics import NormalDist
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.search.quasi_random import value_at
@@ -40,8 +39,8 @@ def distribution(domain: Domain) -> BaseDistribution:
 class GaussianProcessSampler(BaseSampler):
     """Draws a trial's point by a Gaussian process over all parameters; a trial uses those that its branches have.
 
-    What a trial did not have is taken at its middle. Trials that were stopped count by rank, below all that ran
-    longer, as they do for TPE; those that run are expected to do as the model says. It takes seconds a point.
+    What a trial did not have is taken at its middle. Trials that were stopped count with the end that they may have
+    had; those that run are expected to do as the model says. It takes seconds a point.
 
     Source: Levesque et al. 2017, Bayesian optimization for conditional hyperparameter spaces, section III (imputation).
     """
@@ -75,20 +74,19 @@ class GaussianProcessSampler(BaseSampler):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             inner = GPSampler(seed=self._seed, n_startup_trials=_STARTUP_TRIALS)
-            own = optuna.create_study(direction="maximize", sampler=inner)
-            ranked = _best_first(known, study.direction)
-            for rank, one in enumerate(ranked):
-                own.add_trial(self._completed(one, NormalDist().inv_cdf(1 - (rank + 0.5) / len(ranked))))
+            own = optuna.create_study(direction=study.direction, sampler=inner)
+            for one, value in _expected_ends(study):
+                own.add_trial(self._completed(one, value))
             for one in known:
                 if one.state is TrialState.RUNNING:
                     own.add_trial(self._completed(one, None))
             return dict(own.ask(self._space).params)
 
-    def _completed(self, trial: FrozenTrial, score: float | None) -> FrozenTrial:
+    def _completed(self, trial: FrozenTrial, value: float | None) -> FrozenTrial:
         middles = {name: value_at(one, 0.5) for name, one in self._space.items()}
         return optuna.trial.create_trial(
-            state=TrialState.RUNNING if score is None else TrialState.COMPLETE,
-            value=score,
+            state=TrialState.RUNNING if value is None else TrialState.COMPLETE,
+            value=value,
             params={name: trial.params.get(name, middles[name]) for name in self._space},
             distributions=self._space,
         )
@@ -123,8 +121,17 @@ class EvolutionSampler(BaseSampler):
         return self._inner.sample_independent(study, trial, param_name, param_distribution)
 
 
-def _best_first(trials: Sequence[FrozenTrial], direction: StudyDirection) -> list[FrozenTrial]:
-    """Return the trials that ended well or were stopped: the longer they ran the better, then by value."""
-    sign = -1 if direction is StudyDirection.MAXIMIZE else 1
-    ended = [one for one in trials if one.state in (TrialState.COMPLETE, TrialState.PRUNED) and one.value is not None]
-    return sorted(ended, key=lambda one: (-(one.last_step or 0), sign * float(one.value or 0.0), one.number))
+def _expected_ends(study: optuna.Study) -> list[tuple[FrozenTrial, float]]:
+    """Return the trials that ended well or were stopped, with what they reached or might have.
+
+    A stopped one is taken to have gained as much after its last epoch as the median of those that ran to the end.
+    """
+    ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    complete = [one.intermediate_values for one in ended if one.state is TrialState.COMPLETE]
+
+    def gain(epoch: int) -> float:
+        gains = [values[max(values)] - values[epoch] for values in complete if epoch in values]
+        return statistics.median(gains) if gains else 0.0
+
+    curves = [(one, one.intermediate_values) for one in ended if one.params and one.intermediate_values]
+    return [(one, values[max(values)] + gain(max(values))) for one, values in curves]
