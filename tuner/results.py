@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -32,7 +32,7 @@ class EpochMetrics:
 
     def as_dict(self) -> dict[str, float]:
         """Return the metrics by name, without the epoch."""
-        return {name: value for name, value in asdict(self).items() if name != "epoch"}
+        return {name: value for name, value in vars(self).items() if name != "epoch"}
 
 
 OBJECTIVES: Mapping[str, str] = {

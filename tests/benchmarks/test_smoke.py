@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = ("cli_help", "keras_example", "mixing", "noisy_boundary", "oracles", "training_loop")
+SCRIPTS = (
+    "cli_help",
+    "keras_example",
+    "mixing",
+    "noisy_boundary",
+    "oracles",
+    "record_curves",
+    "recorded_search",
+    "search",
+    "training_loop",
+)
 RAY_SCRIPTS = ("memory", "orchestration")
 TARGET_KEYS = {"name", "value", "wanted", "aim", "better", "met", "aim_met"}
 

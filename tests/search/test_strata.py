@@ -29,6 +29,21 @@ def test_strength_is_one_scale_for_all_methods(mixing, band):
     assert stratum(config(**mixing), "strength") == band
 
 
+@pytest.mark.parametrize(
+    ("mixing", "wanted"),
+    [
+        ({"name": "none"}, "unmixed"),
+        ({"name": "cutmix", "ratio": {"name": "beta", "alpha": 0.4}}, "cutmix, weak"),
+        ({"name": "cutmix", "ratio": {"name": "beta", "alpha": 1.0}}, "cutmix, strong"),
+        ({"name": "mixup", "ratio": {"name": "beta", "alpha": 1.0}}, "mixup, strong"),
+        ({"name": "mixup", "probability": 0.0}, "unmixed"),
+        ({"name": "cutout"}, "cutout, weak"),
+    ],
+)
+def test_both_is_the_method_in_two_bands(mixing, wanted):
+    assert stratum(config(**mixing), "both") == wanted
+
+
 def test_strata_can_be_the_method_or_nothing():
     assert stratum(config(name="cutmix"), "method") == "cutmix"
     assert stratum(config(name="cutmix"), "none") == "all"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.search.conftest import begin, drive, rising
 from tuner.results import StudyState, TrialState
-from tuner.search import storage, study
+from tuner.search import storage, stored, study
 from tuner.tracking import child_runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
@@ -41,3 +41,29 @@ def test_a_study_in_which_no_trial_ran_to_its_end_has_failed(load):
     result = study.resume(loaded)
     assert result.state is StudyState.FAILED
     assert any("ValueError: no (2 trials)" in warning for warning in result.warnings)
+
+
+def test_how_safely_rungs_stopped_is_stored_and_told_to_mlflow_and_to_the_reader(load):
+    from mlflow import MlflowClient
+
+    loaded = load("search.baselines=literature", "search.trials=20", "scheduler.strata=none")
+    search = begin(loaded)
+    # What mixes starts slowly and ends best, so the first rung would have stopped the published CutMix.
+    drive(
+        search, lambda a, e: 0.8 - 0.1 / e if a.config["mixing"]["name"] == "none" else 0.9 - a.number * 0.001 - 1 / e
+    )
+    result = study.resume(loaded)
+    found = stored.stopping(loaded.name, result.trials)
+    assert found is not None
+    assert (found.never_stopped, [rung.epoch for rung in found.rungs]) == (3, [1, 3])
+    run = MlflowClient(result.tracking["uri"]).get_run(result.tracking["run_id"])
+    assert run.data.tags["stopping"] == found.words
+    assert run.data.metrics["rung_3_wrong_share"] == pytest.approx(found.rungs[1].wrong_share)
+    assert found.is_safe is not False or found.words in result.warnings
+
+
+def test_a_study_that_stops_nothing_has_nothing_to_say_of_stopping(load):
+    loaded = load("search.trials=2", "scheduler={name: fifo}")
+    drive(begin(loaded), rising)
+    result = study.resume(loaded)
+    assert stored.stopping(loaded.name, result.trials) is None

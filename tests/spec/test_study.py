@@ -91,7 +91,10 @@ seed: 3
         ("limits: {hours: .nan}", "read nan"),
         ("limits: {failures: 0}", "wanted a whole number >= 1, read 0"),
         ("search: {trials: 0}", "search.trials: wanted a whole number >= 1, read 0"),
-        ("search: {sampler: tpee}", "wanted one of tpe, random, qmc, grid, read the text 'tpee'; did you mean tpe?"),
+        (
+            "search: {sampler: tpee}",
+            "wanted one of tpe, gp, random, qmc, cmaes, grid, read the text 'tpee'; did you mean tpe?",
+        ),
         ("search: {trails: 3}", "did you mean trials?"),
         ("search: {baselines: 3}", "wanted literature, none or a list of mixing blocks, read 3"),
         ("search: {baselines: [3]}", "search.baselines: wanted literature, none or a list"),

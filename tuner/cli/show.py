@@ -12,6 +12,7 @@ from tuner.cli import output, run, words
 from tuner.errors import ServiceError, UsageError
 from tuner.results import StudyResult, StudyState
 from tuner.search import storage, stored
+from tuner.search.safety import Safety
 
 
 def ls(as_json: bool) -> None:
@@ -32,10 +33,15 @@ def status(name: str, as_json: bool) -> None:
     """Say where one study stands."""
     result = stored.stored(name)
     metric, maximise = stored.objective(name)
+    stopping = stored.stopping(name, result.trials)
     if output.wants_json(as_json):
-        output.print_json(result.as_json() | {"metric": metric})
-    else:
-        output.print_tables(*run.summary(result, metric, maximise))
+        output.print_json(
+            result.as_json() | {"metric": metric, "stopping": None if stopping is None else stopping.as_json()}
+        )
+        return
+    output.print_tables(*run.summary(result, metric, maximise))
+    if stopping is not None:
+        output.print_tables(*_stopping(stopping, metric))
 
 
 def trials(name: str, as_json: bool) -> None:
@@ -69,6 +75,18 @@ def _overview(name: str) -> dict[str, Any] | None:
         "seconds": round(result.seconds, 3),
         "epochs_trained": result.epochs_trained,
     }
+
+
+def _stopping(stopping: Safety, metric: str) -> list[Table | str]:
+    """Return what each rung would have made of the trials that ran to the end."""
+    title = "early stopping: what each rung would have made of the trials that ran to the end"
+    table = Table("after epoch", "stopped", "wrongly", "lost", "Kendall's tau", box=rich.box.SIMPLE, title=title)
+    table.title_justify = "left"
+    for rung in stopping.rungs:
+        lost = "" if rung.regret is None else words.difference(metric, rung.regret).lstrip("+")
+        tau = "" if rung.tau is None else f"{rung.tau:.2f} ({rung.pairs} pairs)"
+        table.add_row(str(rung.epoch), f"{rung.stopped} of {rung.finished}", str(rung.wrong), lost, tau)
+    return [table, stopping.words] if stopping.rungs else [stopping.words]
 
 
 def _shown(metric: str, value: float | None) -> str:

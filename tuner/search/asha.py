@@ -10,6 +10,7 @@ Source: Li et al., A System for Massively Parallel Hyperparameter Tuning (arXiv 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 
@@ -56,7 +57,10 @@ class Asha:
             return Decision(stop=False)
         values = self._rungs[stratum, epoch]
         values.setdefault(number, value)
-        ranked = sorted(values.values(), reverse=self.maximise)
-        threshold = ranked[max(1, len(ranked) // self.reduction) - 1]
-        falls_short = value < threshold if self.maximise else value > threshold
-        return Decision(falls_short, threshold)
+        threshold = self.threshold(values.values())
+        return Decision(value < threshold if self.maximise else value > threshold, threshold)
+
+    def threshold(self, values: Collection[float]) -> float:
+        """Return the value that a trial must reach among those recorded at a rung, its own included."""
+        ranked = sorted(values, reverse=self.maximise)
+        return ranked[max(1, len(ranked) // self.reduction) - 1]

@@ -47,10 +47,10 @@ class QuasiRandomSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Return the parameter's coordinate of the point, in its distribution."""
-        return _value(param_distribution, float(self._point[param_name]))
+        return value_at(param_distribution, float(self._point[param_name]))
 
 
-def _value(distribution: BaseDistribution, share: float) -> Any:
+def value_at(distribution: BaseDistribution, share: float) -> Any:
     """Return the value at `share` in [0, 1) of a distribution's cumulative probability."""
     match distribution:
         case CategoricalDistribution():

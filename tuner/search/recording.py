@@ -6,6 +6,7 @@ import optuna
 
 from tuner.results import EpochMetrics, StudyResult, TrialRecord
 from tuner.search.storage import history, is_started, record
+from tuner.search.stored import judged
 from tuner.search.strata import stratum
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, TrackingReport
@@ -61,7 +62,8 @@ class Recording:
         for name, trial in (("best", result.best), ("baseline", result.baseline)):
             if trial is not None and trial.curve:
                 summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
-        self._tracking.study_ended(result.state, summary)
+        stopping = judged(result.trials, self._spec.scheduler, self._spec.epochs, self._spec.objective.mode == "max")
+        self._tracking.study_ended(result.state, summary | (stopping.summary() if stopping else {}))
         # Where MLflow did not answer during the whole study, there is little to wait for.
         return self._tracking.close(_OUT_OF_REACH_SECONDS if self._tracking.is_out_of_reach else timeout_seconds)
 

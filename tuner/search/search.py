@@ -10,6 +10,7 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tuner.search import causes
 from tuner.search.asha import Asha
 from tuner.search.baselines import drawn_template
 from tuner.search.observer import Observer
-from tuner.search.samplers import sampler
+from tuner.search.samplers import SLOW, sampler
 from tuner.search.storage import epoch_key, is_started, record
 from tuner.search.strata import stratum
 from tuner.spec import StudySpec
@@ -74,10 +75,11 @@ class Search:
         self.out_of_budget = False
         self._metric = spec.objective.metric
         self._template = drawn_template(spec)
-        self._names = sorted(space.domains(self._template))
         self._asha = self._make_asha()
         self._live: dict[int, _Live] = {}
         self._unfinished: deque[int] = deque()
+        self._background = ThreadPoolExecutor(1, "tuner-sampler") if spec.search.sampler in SLOW else None
+        self._drawing: Future[optuna.Trial] | None = None
         self._configs: Counter[str] = Counter()
         hours = spec.limits.hours
         self._deadline = None if hours is None else time.monotonic() + hours * 3600 - spent_seconds
@@ -86,7 +88,7 @@ class Search:
     @property
     def finished(self) -> bool:
         """Tell whether nothing runs and nothing more will be started."""
-        return not self._live and not self._may_start()
+        return not self._live and self._drawing is None and not self._may_start()
 
     @property
     def trials_wanted(self) -> int:
@@ -96,10 +98,15 @@ class Search:
         return self.spec.search.trials
 
     def ask(self) -> Assignment | None:
-        """Return the next trial to run, unfinished ones first, or None while there is none to start."""
-        if len(self._live) >= self.slots or not self._may_start():
+        """Return the next trial to run, unfinished ones first, or None while there is none to start.
+
+        A slow sampler draws in the background while other trials run, and until it is done there is none.
+        """
+        if len(self._live) >= self.slots or (self._drawing is None and not self._may_start()):
             return None
-        handle = self._resumed(self._unfinished.popleft()) if self._unfinished else self._draw()
+        handle = self._resumed(self._unfinished.popleft()) if self._unfinished else self._drawn()
+        if handle is None:
+            return None
         live = self._enter(handle)
         self._tell(lambda observer: observer.trial_started(live.record))
         return Assignment(
@@ -131,6 +138,9 @@ class Search:
 
     def interrupt(self, cause: str) -> None:
         """Leave every running trial to a later resume: it keeps its checkpoint and its place."""
+        if self._drawing is not None and self._drawing.exception() is None:
+            self._unfinished.append(self._drawing.result().number)
+        self._drawing = None
         for number in list(self._live):
             interrupted = replace(self._live.pop(number).record, cause=cause)
             self._unfinished.append(number)
@@ -160,11 +170,21 @@ class Search:
     def _may_start(self) -> bool:
         return not self._over_deadline() and not self.too_many_failures() and self.wants_more()
 
+    def _drawn(self) -> optuna.Trial | None:
+        """Return a new trial, or None while a slow sampler draws it and others run that need the event loop."""
+        if self._background is None:
+            return self._draw()
+        self._drawing = self._drawing or self._background.submit(self._draw)
+        if self._live and not self._drawing.done():
+            return None
+        handle, self._drawing = self._drawing.result(), None
+        return handle
+
     def _draw(self) -> optuna.Trial:
         """Take the first enqueued trial or ask the sampler, and write down the configuration and seed."""
         trials = self.study.get_trials(deepcopy=False)
         number = next((t.number for t in trials if t.state is OptunaState.WAITING), len(trials))
-        self.study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number, self._names)
+        self.study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number, self._template)
         handle = self.study.ask()
         template = self._template
         block = handle.user_attrs.get("mixing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -11,8 +11,11 @@ from filelock import FileLock, Timeout
 
 from tuner.errors import UsageError
 from tuner.home import study_directory
-from tuner.results import StudyResult, StudyState, best_of, unmixed_baseline
+from tuner.results import StudyResult, StudyState, TrialRecord, best_of, unmixed_baseline
 from tuner.search import storage
+from tuner.search.asha import Asha
+from tuner.search.safety import Safety, safety
+from tuner.spec.study import Scheduler
 from tuner.tracking import child_runs, destination
 
 
@@ -40,6 +43,23 @@ def objective(name: str) -> tuple[str, bool]:
     """Return a stored study's metric, and whether larger is better."""
     study = storage.load(name)
     return str(study.user_attrs.get("metric", "val_accuracy")), study.direction is optuna.study.StudyDirection.MAXIMIZE
+
+
+def stopping(name: str, trials: Sequence[TrialRecord]) -> Safety | None:
+    """Return how safely a stored study stopped its trials; None where it stops none, or did not say by which rule."""
+    study = storage.load(name)
+    kept = study.user_attrs.get("scheduler")
+    if kept is None:
+        return None
+    maximise = study.direction is optuna.study.StudyDirection.MAXIMIZE
+    return judged(trials, Scheduler.model_validate(kept["settings"]), int(kept["epochs"]), maximise)
+
+
+def judged(trials: Sequence[TrialRecord], scheduler: Scheduler, epochs: int, maximise: bool) -> Safety | None:
+    """Return how safely a scheduler stopped these trials; None where it stops none."""
+    if scheduler.name == "fifo":
+        return None
+    return safety(trials, Asha(epochs, scheduler.grace_epochs, scheduler.reduction, maximise), scheduler.strata)
 
 
 def result(

@@ -22,6 +22,7 @@ from tuner.results import (
 from tuner.search import baselines, check, session, storage, stored
 from tuner.search.observer import Observer
 from tuner.search.recording import Recording
+from tuner.search.safety import Safety
 from tuner.search.search import Search
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, TrackingReport, destination
@@ -101,7 +102,8 @@ def _drive(
     begun: Callable[[Begun], None],
 ) -> StudyResult:
     clock = _Clock(study)
-    storage.set_state(study, state=StudyState.RUNNING.value)
+    rule = {"settings": spec.scheduler.model_dump(), "epochs": spec.epochs}
+    storage.set_state(study, state=StudyState.RUNNING.value, scheduler=rule)
     where = destination()
     record = Recording(Tracking(where, str(study.user_attrs["id"])), spec)
     if not study.user_attrs.get("recorded", True):
@@ -129,7 +131,8 @@ def _drive(
         ids = {"experiment_id": report.experiment_id, "run_id": report.run_id}
         storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
     ended = stored.result(study, state, seconds, stored.run_ids(study))
-    warnings = [*spec.warnings, *split.warnings, *_complaints(report, ended)]
+    stopping = stored.judged(ended.trials, spec.scheduler, spec.epochs, spec.objective.mode == "max")
+    warnings = [*spec.warnings, *split.warnings, *_complaints(report, ended, stopping)]
     return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
 
 
@@ -156,12 +159,14 @@ class _Clock:
         storage.set_state(self._study, seconds=self.seconds())
 
 
-def _complaints(report: TrackingReport, ended: StudyResult) -> Iterator[str]:
+def _complaints(report: TrackingReport, ended: StudyResult, stopping: Safety | None) -> Iterator[str]:
     if report.unwritten:
         advice = f"when it answers again, `tuner resume {ended.study}` records what is missing"
         yield f"MLflow lacks {report.unwritten} records of this study ({report.error}); {advice}"
     if ended.state is StudyState.FAILED:
         yield f"the commonest causes of failure: {_commonest_causes(ended.trials)}"
+    if stopping is not None and stopping.is_safe is False:
+        yield stopping.words
 
 
 def _text_keys(run_ids: Mapping[int, str]) -> dict[str, str]:

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.errors import ConfigError, Path, Problem
-from tuner.space import Constant, Section, corners, grid, is_searchable, parameters_of, parse, read, warnings
+from tuner.space import (
+    Constant,
+    Range,
+    Section,
+    corners,
+    domains,
+    grid,
+    is_searchable,
+    parameters_of,
+    parse,
+    read,
+    warnings,
+)
 from tuner.spec.study import Study
 
 Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -61,6 +73,8 @@ def check_study(study: Study, trial: CheckedTrial, resolve: Resolve) -> list[Pro
         return problems
     if study.search.sampler == "grid":
         problems += _check_grid(study, trial)
+    if study.search.sampler == "cmaes":
+        problems += _check_continuous(trial)
     return [*problems, *_check_baselines(study, trial, resolve)]
 
 
@@ -80,6 +94,20 @@ def _check_grid(study: Study, trial: CheckedTrial) -> list[Problem]:
         return []
     message = f"the grid has {points} points; set trials to at least that, or make the grid coarser"
     return [Problem(("search", "trials"), message)]
+
+
+def _check_continuous(trial: CheckedTrial) -> Iterator[Problem]:
+    """Yield what an evolution strategy cannot search: values without an order, steps, and a single number."""
+    found = domains(trial.template)
+    other = [name for name, one in found.items() if not isinstance(one, Range) or one.integers or one.step is not None]
+    advice = "use tpe or gp, or write one mixing method with ranges of real numbers (no mixing runs in any case)"
+    if other:
+        message = f"cmaes searches real numbers alone; not so: {', '.join(other)}; {advice}"
+        yield Problem(("search", "sampler"), message)
+    elif len(found) < 2:
+        yield Problem(
+            ("search", "sampler"), f"cmaes needs two ranges or more, the trial has {len(found)}; use tpe or gp"
+        )
 
 
 def _fixed_parts(template: Section) -> Iterator[Problem]:

@@ -52,7 +52,7 @@ class Search(_Part):
     """Which trials are drawn."""
 
     # TPE handles conditional spaces and uses what pruned trials showed; the others are there to compare with.
-    sampler: Literal["tpe", "random", "qmc", "grid"] = "tpe"
+    sampler: Literal["tpe", "gp", "random", "qmc", "cmaes", "grid"] = "tpe"
     # TPE's ten random trials, and some fifty that learn from them.
     trials: Annotated[int, Ge(1)] = 64
     # No mixing always runs and is what every policy must beat; published settings cost trials, so are asked for.
@@ -77,8 +77,8 @@ class Scheduler(_Part):
     grace_epochs: Annotated[int, Ge(1)] = 3
     # A rung keeps one third. Small budgets have few rungs, and 4 would leave fewer (Li et al., ASHA, take 3 or 4).
     reduction: Annotated[int, Ge(2)] = 3
-    # Strong mixing learns more slowly, so a rung compares trials of like strength.
-    strata: Literal["strength", "method", "none"] = "strength"
+    # Strong mixing learns more slowly, so a rung compares trials of like strength; `both` also of like method.
+    strata: Literal["strength", "method", "both", "none"] = "strength"
 
 
 class Confirm(_Part):
