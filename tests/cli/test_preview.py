@@ -40,7 +40,8 @@ def test_another_seed_shows_another_sheet(command: Command, tmp_path: Path):
         (("mixup", "--out", "sheet.jpg"), "--out wants a file that ends in .png, read 'sheet.jpg'"),
         (("mixup", "--out", "nowhere/sheet.png"), "--out: there is no folder 'nowhere'; make it first"),
         (("mixup", "--out", "sheet.png", "--dataset", "digit"), "unknown dataset 'digit'"),
-        (("mixupp", "--out", "sheet.png"), "mixupp"),
+        (("mixupp", "--out", "sheet.png"), "methods: none, mixup, cutmix"),
+        (("mixup", "--out", "sheet.png", "--set", "seed=1"), "--set changes a study file, and mixup is a method"),
     ],
     ids=str,
 )

@@ -30,13 +30,14 @@ SHARE_1_CHANGES_PIXELS = {
 SHARE_0_KEEPS_SOME_PIXELS = {
     ("none", None),  # it has no other source
     ("cutmix", None),  # the box is clipped at the border
+    ("cutmix", ("official", True)),
     ("cutmix", ("correct_ratio", False)),
     ("sample_pairing", None),
     ("cutout", None),
     ("cutout", ("official", True)),
     ("comixup", None),  # draws no ratio
     ("smoothmix", None),  # the window fades towards the border
-    ("resizemix", None),  # resampled, so equal but for rounding: tests/mixing/test_resizemix.py
+    ("resizemix", None),  # resampled, so equal but for rounding: tests/mixing/test_boxes_and_cells.py
     ("saliencymix", None),  # the box is clipped at the border
     ("saliencymix", ("official", True)),
     ("snapmix", None),  # both boxes are
@@ -200,7 +201,7 @@ def test_catalogue_tells_what_a_method_is(name):
 
 
 @pytest.mark.gpu
-@every_setting
+@every_case
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
 def test_gpu_gives_what_the_cpu_gives(case: Case, memory_format):
     features = random_images(33, 3, 17, 12).to(memory_format=memory_format)

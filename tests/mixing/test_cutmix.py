@@ -67,23 +67,28 @@ def mean_area(side: int, inside: bool) -> float:
     return mean
 
 
-@pytest.mark.parametrize(("inside", "published"), [(False, 0.301), (True, 0.5)])
-def test_mean_pasted_area_at_alpha_1_follows_the_law(inside, published, rng):
+@pytest.mark.parametrize(("inside", "multiple", "stated"), [(False, 1, 0.31), (False, 2, 0.30), (True, 1, 0.48)])
+def test_mean_pasted_area_at_alpha_1_follows_the_law(inside, multiple, stated, rng):
     areas = 1 - beta(alpha=1.0).draw(40_000, rng)[:, 0]
-    pasted = box_mask(boxes(areas, 32, 32, inside, rng), 32, 32).mean(dim=(1, 2))
-    assert float(pasted.mean()) == pytest.approx(mean_area(32, inside), abs=0.004)
-    # Of whole pixels, sides are half a pixel shorter than asked for, in the paper's code a whole one.
-    assert float(pasted.mean()) == pytest.approx(published, abs=0.025)
+    corners = boxes(areas, 32, 32, inside, rng, multiple=multiple)
+    pasted = box_mask(corners, 32, 32).mean(dim=(1, 2))
+    assert float(pasted.mean()) == pytest.approx(stated, abs=0.006)
+    if multiple == 1:
+        assert float(pasted.mean()) == pytest.approx(mean_area(32, inside), abs=0.004)
 
 
-def test_pasted_area_has_torchvisions_law(rng):
-    # On a large image, where it matters little that torchvision's sides are always even.
+@pytest.mark.parametrize("side", [32, 33])
+def test_official_boxes_have_torchvisions_law(side, rng):
     torch.manual_seed(0)
     theirs = v2.CutMix(alpha=0.7, num_classes=2)
-    shares = [theirs.make_params([torch.empty(2, 1, 256, 256)])["lam_adjusted"] for _ in range(3000)]
-    areas = 1 - beta(alpha=0.7).draw(3000, rng)[:, 0]
-    ours = 1 - box_mask(boxes(areas, 256, 256, False, rng), 256, 256).mean(dim=(1, 2))
+    shares = [theirs.make_params([torch.empty(2, 1, side, side)])["lam_adjusted"] for _ in range(4000)]
+    areas = 1 - beta(alpha=0.7).draw(4000, rng)[:, 0]
+    ours, larger = (
+        1 - box_mask(boxes(areas, side, side, False, rng, multiple=multiple), side, side).mean(dim=(1, 2))
+        for multiple in (2, 1)
+    )
     assert stats.ks_2samp(ours.numpy(), shares).pvalue > 1e-3
+    assert float(larger.mean()) < float(ours.mean())
 
 
 def test_target_without_correction_keeps_the_drawn_ratio(rng):
@@ -103,5 +108,5 @@ def test_box_worked_out_by_the_host_is_the_tensors_box(inside):
     for seed in range(300):
         area = float(torch.rand((), generator=torch.Generator().manual_seed(seed)))
         host, device = (torch.Generator().manual_seed(seed) for _ in range(2))
-        expected = boxes(torch.tensor([area]), 13, 9, inside, device)[0].tolist()
-        assert list(one_box(area, 13, 9, inside, host)) == expected
+        expected = boxes(torch.tensor([area]), 13, 9, inside, device, multiple=1 + seed % 2)[0].tolist()
+        assert list(one_box(area, 13, 9, inside, host, multiple=1 + seed % 2)) == expected

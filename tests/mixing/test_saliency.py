@@ -96,7 +96,9 @@ def test_models_of_the_table_have_class_activations(name):
 def test_class_activation_names_what_it_needs(images, head):
     network = nn.Sequential(head, nn.Flatten(), nn.LazyLinear(3))
     network(images)
-    with pytest.raises(ValueError, match=r"needs a network that ends in AdaptiveAvgPool2d\(1\); set saliency to grad"):
+    with pytest.raises(
+        ValueError, match=r"needs a network that ends in the module AdaptiveAvgPool2d\(1\), .*; set saliency to grad"
+    ):
         class_activation(network, images, LABELS)
 
 
@@ -210,3 +212,48 @@ def test_centre_surround_knows_no_sign_no_level_and_no_side(change: Callable[[Te
     expected = centre_surround(nn.Identity(), images, LABELS)
     flipped = change(images).equal(images.flip(3))
     torch.testing.assert_close(found, expected.flip(2) if flipped else expected, rtol=1e-4, atol=1e-5)
+
+
+class _WithAttention(nn.Module):
+    """The last pooling is registered first, and one before it weighs the channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.convolution = nn.Conv2d(3, 8, 3, padding=1)
+        self.squeeze = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, images):
+        maps = self.convolution(images)
+        maps = maps * self.squeeze(maps).sigmoid()
+        return self.head(self.pool(maps).flatten(1))
+
+
+@pytest.mark.parametrize("batch", [1, 6])
+def test_last_pooling_called_is_taken_not_the_last_registered(batch):
+    network, images, labels = _WithAttention(), torch.randn(batch, 3, 8, 8), torch.arange(batch) % 5
+    maps = network.convolution(images)
+    maps = maps * maps.mean(dim=(2, 3), keepdim=True).sigmoid()
+    logits = torch.einsum("bchw,kc->bkhw", maps, network.head.weight)[torch.arange(batch), labels]
+    expected = logits - logits.amin(dim=(1, 2), keepdim=True)
+    torch.testing.assert_close(class_activation(network, images, labels), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_compiled_network_is_asked_as_it_was_written():
+    network, images, labels = _WithAttention(), torch.randn(4, 3, 8, 8), torch.arange(4)
+    expected = class_activation(network, images, labels)
+    compiled = torch.compile(network, backend="aot_eager")
+    compiled.eval()
+    with torch.no_grad():
+        compiled(images)
+    torch.testing.assert_close(class_activation(compiled, images, labels), expected)
+
+
+def test_network_that_cannot_take_places_apart_is_refused_with_advice():
+    class Viewed(_WithAttention):
+        def forward(self, images):
+            return self.head(self.pool(self.convolution(images)).view(len(images), -1))
+
+    with pytest.raises(ValueError, match=r"AdaptiveAvgPool2d.*set saliency to gradient or centre_surround"):
+        class_activation(Viewed(), torch.randn(3, 3, 8, 8), torch.arange(3))

@@ -96,6 +96,14 @@ def test_turning_mixing_off_for_every_epoch_is_refused():
     assert trial.resolve({**TRIAL, "mixing": {**MIXUP, "off_epochs": 2}})["mixing"]["off_epochs"] == 2
 
 
+def test_a_policy_of_a_switch_that_is_always_off_is_refused_where_it_stands():
+    policies = [{**CUTMIX, "off_epochs": 1}, {**MIXUP, "off_epochs": 3}]
+    with pytest.raises(
+        ConfigError, match=r"mixing\.policies\[1\]\.off_epochs: off_epochs 3 leaves none of the 3 epochs"
+    ):
+        trial.resolve({**TRIAL, "mixing": {"name": "switch", "policies": policies}})
+
+
 def test_unmixed_last_epochs_have_plain_targets():
     config = trial.resolve(
         {**TRIAL, "model": {"name": "mlp", "hidden": [8]}, "mixing": {**MIXUP, "ratio": "uniform", "off_epochs": 1}}

@@ -79,3 +79,8 @@ def test_images_that_the_model_cannot_take_are_refused():
     config = trial.resolve({"dataset": "digits", "model": "small_cnn", "mixing": "mixup"})
     with pytest.raises(ConfigError, match="small_cnn needs images of 16 pixels or more, got 8x8"):
         preview.rows([config], trial.load_data(config, 0))
+
+
+def test_entropy_is_that_of_the_shares_whatever_they_sum_to():
+    _, row = rows({"name": "snapmix", "ratio": HALVES})
+    assert 0 < row.entropy < math.log(2)

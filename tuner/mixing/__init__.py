@@ -107,7 +107,12 @@ _ENTRIES |= {
     "mixup": _method(
         "mixup",
         mixup,
-        MethodFacts((1, None), depths="any", convex_only=False, published={"ratio": {"name": "beta", "alpha": 1.0}}),
+        MethodFacts(
+            (1, None),
+            depths="any",
+            convex_only=False,
+            published={"ratio": {"name": "beta", "alpha": 1.0}},
+        ),
         source="Zhang et al. 2018, arXiv 1710.09412; hidden depths: Verma et al. 2019, arXiv 1806.05236",
         ratio={"name": "beta", "alpha": 1.0},
     ),
@@ -171,7 +176,11 @@ _ENTRIES |= {
     "saliencymix": _method(
         "saliencymix",
         saliencymix,
-        MethodFacts((2, 2), saliency="centre_surround", published={"ratio": {"name": "beta", "alpha": 1.0}}),
+        MethodFacts(
+            (2, 2),
+            saliency="centre_surround",
+            published={"ratio": {"name": "beta", "alpha": 1.0}},
+        ),
         source="Uddin et al. 2020, arXiv 2006.01791",
         ratio={"name": "beta", "alpha": 1.0},
     ),
@@ -179,7 +188,10 @@ _ENTRIES |= {
         "snapmix",
         snapmix,
         MethodFacts(
-            (2, 2), keeps_mass=False, saliency="class_activation", published={"ratio": {"name": "beta", "alpha": 5.0}}
+            (2, 2),
+            keeps_mass=False,
+            saliency="class_activation",
+            published={"ratio": {"name": "beta", "alpha": 5.0}},
         ),
         source="Huang, Wang and Tao 2020, arXiv 2012.04846",
         ratio={"name": "beta", "alpha": 5.0},
@@ -188,7 +200,10 @@ _ENTRIES |= {
         "patchup",
         patchup,
         MethodFacts(
-            (2, 2), depths="hidden", strength=patchup_strength, published={"ratio": {"name": "beta", "alpha": 2.0}}
+            (2, 2),
+            depths="hidden",
+            strength=patchup_strength,
+            published={"ratio": {"name": "beta", "alpha": 2.0}},
         ),
         source="Faramarzi et al. 2020, arXiv 2006.07794",
         ratio={"name": "beta", "alpha": 2.0},

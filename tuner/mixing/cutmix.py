@@ -18,22 +18,27 @@ def cutmix(
     *,
     inside: bool = False,
     correct_ratio: bool = True,
+    official: bool = False,
 ) -> tuple[Float[Tensor, "batch c h w"], Mixture]:
     """A box of each image is replaced by the same box of another; the target follows the box's area.
 
-    The box's sides are sqrt(1 - ratio) of the image's, rounded down to pixels, one box an example. With
-    `inside: false` its centre is uniform over the image and the box is clipped at the border, as in the paper and
-    its code: at alpha 1 on 32x32 the mean pasted area is then 0.30, not 0.50. `inside: true` places it wholly
-    within (as Keras, Kornia and timm's minmax do). `correct_ratio: false` keeps the drawn ratio as the target's share.
+    The box's sides are sqrt(1 - ratio) of the image's, rounded down to pixels. With `inside: false` its centre is
+    uniform over the image and the box is clipped at the border, as in the paper: at alpha 1 on 32x32 the mean pasted
+    area is then 0.31, not 0.50. `inside: true` places it wholly within (as Keras, Kornia and timm's minmax do).
+    `correct_ratio: false` keeps the drawn ratio as the target's share. `official: true` loses a pixel of odd sides, as
+    the authors' code, torchvision and timm do (mean area 0.30); the code draws one ratio and one box a batch, which is
+    `ratio.per: batch`, and mixes half of the batches on CIFAR (`probability: 0.5`).
 
-    Source: Yun et al., CutMix (arXiv 1905.04899), equations 1 and 2. Their code draws one ratio and one box a
-    batch (`ratio.per: batch`), and loses a pixel of odd sides.
+    Source: Yun et al., CutMix (arXiv 1905.04899), equations 1 and 2; code clovaai/CutMix-PyTorch.
     """
     height, width = features.shape[-2:]
+    multiple = 2 if official else 1
     if mixture.shared:
-        mixed, really = _in_one_box(features, mixture, one_box(1 - mixture.shared[0], height, width, inside, rng))
+        box = one_box(1 - mixture.shared[0], height, width, inside, rng, multiple=multiple)
+        mixed, really = _in_one_box(features, mixture, box)
     else:
-        mask = outside_mask(boxes(1 - mixture.ratios[:, 0], height, width, inside, rng), height, width)
+        corners = boxes(1 - mixture.ratios[:, 0], height, width, inside, rng, multiple=multiple)
+        mask = outside_mask(corners, height, width)
         mixed = blend_masked(features, mixture, mask[:, None])
         really = of_own_shares(mixture, mask.mean(dim=(1, 2)))
     return mixed, really if correct_ratio else mixture

@@ -35,7 +35,8 @@ def cutout(
     height, width = features.shape[-2:]
     if length - length // 2 >= max(height, width):
         largest = 2 * max(height, width) - 2
-        raise ValueError(f"cutout of length {length} blanks every {height}x{width} image; set it to {largest} or less")
+        advice = f"set it to {largest} or less" if largest else "use larger images"
+        raise ValueError(f"cutout of length {length} blanks every {height}x{width} image; {advice}")
     side = torch.full((len(features),), length // 2 * 2 if official else length, device=features.device)
     corners = centred_boxes(side, side, height, width, rng)
     kept = outside_mask(corners, height, width)

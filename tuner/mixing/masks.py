@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -11,22 +10,33 @@ from torch import Tensor
 
 
 def boxes(
-    areas: Float[Tensor, " masks"], height: int, width: int, inside: bool, rng: torch.Generator
+    areas: Float[Tensor, " masks"],
+    height: int,
+    width: int,
+    inside: bool,
+    rng: torch.Generator,
+    *,
+    multiple: int = 1,
 ) -> Int[Tensor, "masks 4"]:
     """Return one box for each area as (top, bottom, left, right), half open, in pixels, on the areas' device.
 
-    `areas` is the wanted share of the image, in [0, 1]; the sides are rounded down. The centre is uniform over the
-    pixels and the box clipped, or, with `inside`, its corner uniform over the places where it fits.
+    `areas` is the wanted share of the image, in [0, 1]; the sides are rounded down to a multiple. The centre is uniform
+    over the pixels and the box clipped, or, with `inside`, its corner uniform over the places where it fits.
     """
     size = _size(height, width, areas.device)
-    return _placed((areas.clamp(0, 1).sqrt() * size).floor(), size, inside, rng)
+    sides = (areas.clamp(0, 1).sqrt() * size / multiple).floor() * multiple
+    return _placed(sides, size, inside, rng)
 
 
-def one_box(area: float, height: int, width: int, inside: bool, rng: torch.Generator) -> tuple[int, int, int, int]:
+def one_box(
+    area: float, height: int, width: int, inside: bool, rng: torch.Generator, *, multiple: int = 1
+) -> tuple[int, int, int, int]:
     """Return what `boxes` returns for one area, worked out by the host: a tenth of the time."""
-    interval = partial(_interval_inside if inside else _interval_around, math.sqrt(min(max(area, 0.0), 1.0)))
+    share = math.sqrt(min(max(area, 0.0), 1.0))
+    interval = _interval_inside if inside else _interval_around
+    heights, widths = (int(share * size / multiple) * multiple for size in (height, width))
     row, column = torch.rand(2, generator=rng).tolist()
-    return *interval(height, row), *interval(width, column)
+    return *interval(heights, height, row), *interval(widths, width, column)
 
 
 def box_sides(
@@ -101,14 +111,12 @@ def top_cells(scores: Float[Tensor, "masks cells"], counts: Float[Tensor, " mask
     return (ranks < counts[:, None]).float()
 
 
-def _interval_around(share: float, size: int, uniform: float) -> tuple[int, int]:
-    side = int(share * size)
+def _interval_around(side: int, size: int, uniform: float) -> tuple[int, int]:
     start = int(uniform * size) - side // 2
     return max(start, 0), min(start + side, size)
 
 
-def _interval_inside(share: float, size: int, uniform: float) -> tuple[int, int]:
-    side = int(share * size)
+def _interval_inside(side: int, size: int, uniform: float) -> tuple[int, int]:
     start = min(int(uniform * (size - side + 1)), size - side)
     return start, start + side
 

@@ -7,6 +7,8 @@ dropout), in float32 even under autocast, and no parameter's gradient is touched
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ from tuner.mixing.base import Guide
 
 Images = Float[Tensor, "batch c h w"]
 Maps = Float[Tensor, "batch h w"]
+
+_WANTED = (
+    "saliency class_activation needs a network that ends in the module AdaptiveAvgPool2d(1), then flattened and "
+    "classified; set saliency to gradient or centre_surround"
+)
 
 _SURROUNDS = (8, 4, 2)
 """A pixel is compared with windows that reach this fraction of the image's size around it."""
@@ -78,12 +85,12 @@ def class_activation(network: nn.Module, images: Images, labels: Int[Tensor, " b
     its smallest value subtracted.
 
     Raises:
-        ValueError: the network has no `AdaptiveAvgPool2d(1)`.
+        ValueError: the network does not end in the module `AdaptiveAvgPool2d(1)`, and layers that take its map of one
+            place for what it is.
 
     Source: Zhou et al., Learning Deep Features for Discriminative Localization (arXiv 1512.04150), equation 2; as
     used by Huang et al., SnapMix (arXiv 2012.04846), equation 2.
     """
-    pool = _global_average(network)
     shape: list[int] = []
 
     def take_places_apart(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -91,12 +98,18 @@ def class_activation(network: nn.Module, images: Images, labels: Int[Tensor, " b
         shape[:] = [maps.shape[0], maps.shape[2], maps.shape[3]]
         return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1], 1, 1)
 
-    hook = pool.register_forward_hook(take_places_apart)
-    try:
-        with _as_it_is(network, images.device), torch.no_grad():
+    with _as_it_is(network, images.device), torch.no_grad():
+        hook = _global_average(network, images).register_forward_hook(take_places_apart)
+        try:
             logits = network(images.float().clone()).float()  # the first layer may write in place
-    finally:
-        hook.remove()
+        except RuntimeError as error:
+            if not shape:
+                raise
+            raise ValueError(f"{_WANTED}: what follows it fails on one place of its map ({error})") from error
+        finally:
+            hook.remove()
+    if len(logits) != math.prod(shape):
+        raise ValueError(f"{_WANTED}: {len(logits)} rows came out of {math.prod(shape)} places")
     batch, height, width = shape
     own = labels[:, None].expand(-1, height * width).reshape(-1, 1)
     activation = logits.gather(1, own).view(batch, 1, height, width)
@@ -147,12 +160,24 @@ def _windows(side: int, fraction: int, device: torch.device) -> Tensor:
     return within / within.sum(dim=1, keepdim=True)
 
 
-def _global_average(network: nn.Module) -> nn.Module:
-    pools = [module for module in network.modules() if isinstance(module, nn.AdaptiveAvgPool2d)]
-    if not pools or pools[-1].output_size not in (1, (1, 1)):
-        advice = "set saliency to gradient or centre_surround"
-        raise ValueError(f"saliency class_activation needs a network that ends in AdaptiveAvgPool2d(1); {advice}")
-    return pools[-1]
+def _global_average(network: nn.Module, images: Images) -> nn.Module:
+    """Return the last of the network's global average poolings to be called."""
+    pools = [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1))
+    ]
+    called: list[nn.Module] = []
+    hooks = [pool.register_forward_hook(lambda module, *_: called.append(module)) for pool in pools]
+    try:
+        if len(pools) > 1:  # attention over channels pools as well: one example tells which comes last
+            network(images[:1].float().clone())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not pools or (len(pools) > 1 and not called):
+        raise ValueError(_WANTED)
+    return called[-1] if called else pools[0]
 
 
 @contextmanager
@@ -161,11 +186,16 @@ def _as_it_is(network: nn.Module, device: torch.device) -> Iterator[None]:
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        with full_precision(device):
+        with full_precision(device), _eager():
             yield
     finally:
         for module, was_training in modes:
             module.training = was_training
+
+
+def _eager() -> AbstractContextManager[object]:
+    """Run what was compiled as it was written: compiled code does not look at hooks."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:

@@ -105,7 +105,7 @@ class _Batch:
             self._shown(drawn[0][0]),
             tuple(_in_words(target, self.split.classes) for target in targets[: self.shown]),
             torch.cat(shares).numpy(),
-            float(torch.special.entr(targets).sum(dim=1).mean()),
+            _mean_entropy(targets),
             "largest" if is_anew else "own",
             "mixes hidden maps; shown on the image" if max(method.depths) > 0 else "",
         )
@@ -132,6 +132,12 @@ def _methods(config: Mapping[str, Any]) -> list[MethodPolicy]:
 
 def _some(split: Split) -> Split:
     return replace(split, training=split.training.take(np.arange(min(len(split.training), _LEARNING_EXAMPLES))))
+
+
+def _mean_entropy(targets: Tensor) -> float:
+    """Return the mean entropy of the targets, each divided by its sum, which SnapMix's need not have at 1."""
+    mass = targets.sum(dim=1, keepdim=True)
+    return float(torch.special.entr(targets / mass.clamp(min=torch.finfo(mass.dtype).tiny)).sum(dim=1).mean())
 
 
 def _in_words(target: Tensor, classes: Sequence[str]) -> str:

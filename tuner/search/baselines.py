@@ -26,7 +26,7 @@ NONE: Mapping[str, Any] = {"name": "none"}
 def blocks(spec: StudySpec) -> list[dict[str, Any]]:
     """Return the mixing blocks to run first: no mixing, then what the study file asks for.
 
-    `literature` stands for the published setting of each method in the space (mixing-methods, section 4.4).
+    `literature` stands for each method in the space at its published alpha.
     """
     wanted = spec.search.baselines
     if wanted == "none":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import torch
@@ -76,11 +76,22 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _never_mixes(config: Mapping[str, Any]) -> list[Problem]:
     """Return what is wrong with the time for which mixing is turned off."""
-    off, epochs = (config.get(key, {}).get(name, 0) for key, name in (("mixing", "off_epochs"), ("training", "epochs")))
-    if off < max(epochs, 1):
+    if "mixing" not in config or "training" not in config:
         return []
-    message = f"off_epochs {off} leaves none of the {epochs} epochs to mix in; set it below {epochs}, or use none"
-    return [Problem(("mixing", "off_epochs"), message)]
+    epochs = config["training"]["epochs"]
+    advice = f"leaves none of the {epochs} epochs to mix in; set it below {epochs}, or use none"
+    return [
+        Problem((*path, "off_epochs"), f"off_epochs {block['off_epochs']} {advice}")
+        for path, block in _blocks(config["mixing"], ("mixing",))
+        if block.get("off_epochs", 0) >= epochs
+    ]
+
+
+def _blocks(mixing: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Yield a mixing block and, of a switch, those within it."""
+    yield path, mixing
+    for index, block in enumerate(mixing.get("policies", ())):
+        yield from _blocks(block, (*path, "policies", index))
 
 
 def _resolve_part(key: str, value: Any) -> dict[str, Any]:
