@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from tuner.cli import live, output, words
 from tuner.errors import UsageError
 from tuner.home import study_directory
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
-from tuner.search import storage, stored, study
+from tuner.search import lease, storage, study
 
 EXIT_CODES = {
     StudyState.COMPLETED: 0,
@@ -32,9 +31,9 @@ def run(source: str, overrides: Sequence[str], smoke: bool, as_json: bool) -> in
     loaded = spec.load(source, overrides)
     if smoke:
         name = f"{loaded.name[:57]}-smoke"
-        if storage.exists(name) and stored.is_driven(name):
+        if storage.exists(name) and lease.is_driven(name):
             raise UsageError(f"{name} is running; wait for it")
-        shutil.rmtree(study_directory(name), ignore_errors=True)
+        storage.delete(name)
         loaded = spec.load(source, [*overrides, *_SMOKE, f"name={name}"])
     return _carry_out(loaded, as_json, resuming=False)
 

@@ -57,7 +57,10 @@ class _Live:
 
 
 class Search:
-    """One study's search: `slots` trials at a time, `spent_seconds` of its hours used before a resume."""
+    """One study's search: `slots` trials at a time, `spent_seconds` of its hours used before a resume.
+
+    While `is_ours` says no (another driver has taken the study over), every trial is stopped and nothing written.
+    """
 
     def __init__(
         self,
@@ -65,13 +68,16 @@ class Search:
         study: optuna.Study,
         slots: int,
         observers: Sequence[Observer] = (),
+        *,
         spent_seconds: float = 0.0,
+        is_ours: Callable[[], bool] = lambda: True,
     ) -> None:
         self.spec = spec
         self.study = study
         self.slots = slots
         self.observers = tuple(observers)
         self.out_of_budget = False
+        self._is_ours = is_ours
         self._metric = spec.objective.metric
         self._template = drawn_template(spec)
         self._names = sorted(space.domains(self._template))
@@ -86,7 +92,7 @@ class Search:
     @property
     def finished(self) -> bool:
         """Tell whether nothing runs and nothing more will be started."""
-        return not self._live and not self._may_start()
+        return (not self._live and not self._may_start()) or not self._is_ours()
 
     @property
     def trials_wanted(self) -> int:
@@ -97,7 +103,7 @@ class Search:
 
     def ask(self) -> Assignment | None:
         """Return the next trial to run, unfinished ones first, or None while there is none to start."""
-        if len(self._live) >= self.slots or not self._may_start():
+        if len(self._live) >= self.slots or not self._is_ours() or not self._may_start():
             return None
         handle = self._resumed(self._unfinished.popleft()) if self._unfinished else self._draw()
         live = self._enter(handle)
@@ -115,7 +121,7 @@ class Search:
         NaN and infinity end the trial as diverged; the last epoch completes it; a rung may prune it.
         """
         live = self._live.get(number)
-        if live is None:
+        if live is None or not self._is_ours():
             return True
         if not metrics.is_finite():
             self._end(live, OptunaState.FAIL, causes.diverged(metrics))
@@ -126,7 +132,7 @@ class Search:
     def fail(self, number: int, cause: str) -> None:
         """End a trial that broke."""
         live = self._live.get(number)
-        if live is not None:
+        if live is not None and self._is_ours():
             self._end(live, OptunaState.FAIL, cause)
 
     def interrupt(self, cause: str) -> None:
