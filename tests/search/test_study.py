@@ -6,7 +6,7 @@ import pytest
 
 from tests.search.conftest import begin, drive, rising
 from tuner.results import StudyState, TrialState
-from tuner.search import storage, study
+from tuner.search import storage, stored, study
 from tuner.tracking import child_runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
@@ -41,3 +41,11 @@ def test_a_study_in_which_no_trial_ran_to_its_end_has_failed(load):
     result = study.resume(loaded)
     assert result.state is StudyState.FAILED
     assert any("ValueError: no (2 trials)" in warning for warning in result.warnings)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_resume_keeps_the_limits_it_was_given(load):
+    drive(begin(load("search.trials=1")), rising)
+    study.resume(load("search.trials=1", "limits.hours=3"))
+    assert "hours: 3" in (storage.study_directory("simulated") / study.STUDY_FILE).read_text()
+    assert stored.source("simulated") == load("search.trials=1", "limits.hours=3").source

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import optuna
 
+from tuner.errors import UsageError
 from tuner.results import StudyResult, StudyState, best_of, unmixed_baseline
 from tuner.search import storage
 from tuner.search.lease import is_driven
@@ -31,6 +32,15 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
     found = result(study, state, float(study.user_attrs.get("seconds", 0.0)), runs)
     recorded = {"uri": where.shown, "experiment_id": None, "run_id": None} | study.user_attrs.get("tracking", {})
     return replace(found, tracking=recorded)
+
+
+def source(name: str) -> str | None:
+    """Return the merged study file that a study began with; None of a study that never got so far."""
+    try:
+        kept: str | None = storage.load(name).user_attrs.get("source")
+    except UsageError:
+        return None
+    return kept
 
 
 def objective(name: str) -> tuple[str, bool]:

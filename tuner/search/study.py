@@ -20,7 +20,7 @@ from tuner.results import (
     TrialRecord,
     TrialState,
 )
-from tuner.search import baselines, check, session, storage, stored
+from tuner.search import baselines, changes, check, session, storage, stored
 from tuner.search.lease import Lease, only_driver
 from tuner.search.observer import Observer
 from tuner.search.recording import Recording
@@ -51,10 +51,12 @@ def run(
     """Run a new study to its end, its budget's end, or an interruption.
 
     Raises:
-        UsageError: a study of that name exists, or no node can hold one trial.
+        UsageError: a study of that name exists (its file's differences are named), or no node can hold one trial.
         StudyFileError: the data cannot be loaded as the file says, or a model does not take its images.
         ServiceError: Ray cannot be started or reached.
     """
+    if storage.exists(spec.name):
+        changes.refuse_changes(spec.name, stored.source(spec.name), spec.source)
     storage.refuse_existing(spec.name)
     require_writable()
     queued = baselines.queue(spec)
@@ -65,7 +67,7 @@ def run(
         with only_driver(spec.name) as lease:
             (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
             study = storage.create(spec.name, spec.objective.mode == "max")
-            storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
+            storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex, source=spec.source)
             baselines.enqueue(study, queued)
             return _drive(spec, study, split, lease, slots, observers=observers, begun=begun)
 
@@ -78,11 +80,14 @@ def resume(
     What MLflow lacks is told to it again; where nothing is left to run, that is all, and Ray is not started.
 
     Raises:
-        UsageError: there is no such study, or another driver runs it.
+        UsageError: there is no such study, its file has changed, or another driver runs it.
     """
     study = storage.load(spec.name)
+    changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
     with only_driver(spec.name) as lease:
         storage.mend(spec.name)
+        (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)  # with the limits of now
+        storage.set_state(study, source=spec.source)
         if "id" not in study.user_attrs:
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
         baselines.enqueue(study, baselines.queue(spec))
