@@ -92,7 +92,7 @@ def resume(
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
         baselines.enqueue(study, baselines.queue(spec))
         split = check.load(spec)
-        if not Search(spec, study, slots=1).wants_more():
+        if Search(spec, study, slots=1, spent_seconds=_Clock(study).seconds()).finished:
             return _drive(spec, study, split, lease, 1, observers=observers, begun=begun)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
@@ -142,7 +142,7 @@ def _drive(
         ids = {"experiment_id": report.experiment_id, "run_id": report.run_id}
         storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
     ended = stored.result(study, state, seconds, stored.run_ids(study))
-    warnings = [*spec.warnings, *split.warnings, *_complaints(report, ended)]
+    warnings = [*spec.warnings, *split.warnings, *search.warnings, *_complaints(report, ended)]
     return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
 
 

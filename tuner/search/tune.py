@@ -15,12 +15,9 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tun
 from tuner.datasets import Split
 from tuner.errors import StudyFailed
 from tuner.home import study_directory
-from tuner.search.adapters import SearchScheduler, SearchSearcher
+from tuner.search.adapters import RETRIES, SearchScheduler, SearchSearcher, SilenceWatch
 from tuner.search.search import Search
 from tuner.search.worker import TrialActor
-
-RETRIES = 3
-"""How often a trial whose process is lost begins again, from its last checkpoint."""
 
 
 def drive(search: Search, split: Split) -> None:
@@ -47,6 +44,7 @@ def drive(search: Search, split: Split) -> None:
             name="tune",
             storage_path=str(scratch),
             verbose=0,
+            callbacks=[SilenceWatch(search)],
             failure_config=FailureConfig(max_failures=RETRIES),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # the trials write their own
         ),
