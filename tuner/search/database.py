@@ -39,6 +39,12 @@ def engine() -> Engine:
     return storage().engine
 
 
+def forget() -> None:
+    """Close the connection, and let go of what is known of the studies."""
+    engine().dispose()
+    _storage.cache_clear()
+
+
 def shown() -> str:
     """Return the address without user, password and options."""
     return _shown(_address())
@@ -82,6 +88,8 @@ def _explain(engine: Engine, address: URL) -> None:
 
     @event.listens_for(engine, "handle_error")
     def explain(context: ExceptionContext) -> None:
+        if context.is_pre_ping:
+            return  # the pool connects again by itself, and tells here if it cannot
         error = context.sqlalchemy_exception
         if context.is_disconnect or isinstance(error, OperationalError):
             first = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
