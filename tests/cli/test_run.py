@@ -91,9 +91,22 @@ def test_status_and_list_agree_with_the_run(home, study):
 
 def test_a_second_study_of_the_name_is_refused_and_changes_nothing(home, study):
     before = (home / "studies" / "digits" / "journal.log").read_bytes()
-    code, out, err = tuner(home, "run", "digits", *SMALL)
+    code, out, err = tuner(home, "run", "digits")
     assert (code, out) == (2, "")
     assert "--set name=digits-2" in err
+    code, out, err = tuner(home, "run", "digits", *SMALL)
+    assert (code, out) == (2, "")
+    assert "scheduler.grace_epochs: was " in err
+    assert "--fork" in err
+    assert (home / "studies" / "digits" / "journal.log").read_bytes() == before
+
+
+@pytest.mark.heavy
+def test_a_changed_study_is_forked_beside_the_old_one(home, study):
+    before = (home / "studies" / "digits" / "journal.log").read_bytes()
+    code, out, err = tuner(home, "run", "digits", *SMALL, "--fork", "--json")
+    assert code == 0, err
+    assert json.loads(out)["study"] == "digits-2"
     assert (home / "studies" / "digits" / "journal.log").read_bytes() == before
 
 

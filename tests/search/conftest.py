@@ -60,8 +60,8 @@ def again(loaded: spec.StudySpec, slots: int = 1) -> Search:
     return Search(loaded, storage.load(loaded.name), slots)
 
 
-def metrics(epoch: int, value: float) -> EpochMetrics:
-    return EpochMetrics(epoch, 1.0, value, 1.0 - value, 0.1, 0.01, 1000.0, 1.0)
+def metrics(epoch: int, value: float, seconds: float = 1.0) -> EpochMetrics:
+    return EpochMetrics(epoch, 1.0, value, 1.0 - value, 0.1, 0.01, 1000.0, seconds)
 
 
 def train(search: Search, assignment: Assignment, curve: Curve, upto: int = 10**6) -> int:

@@ -67,3 +67,11 @@ def test_a_study_that_stops_nothing_has_nothing_to_say_of_stopping(load):
     drive(begin(loaded), rising)
     result = study.resume(loaded)
     assert stored.stopping(loaded.name, result.trials) is None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_resume_keeps_the_limits_it_was_given(load):
+    drive(begin(load("search.trials=1")), rising)
+    study.resume(load("search.trials=1", "limits.hours=3"))
+    assert "hours: 3" in (storage.study_directory("simulated") / study.STUDY_FILE).read_text()
+    assert stored.source("simulated") == load("search.trials=1", "limits.hours=3").source

@@ -32,20 +32,33 @@ def run(
     study: File,
     overrides: Overrides = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Four trials of two epochs: does everything work?")] = False,
+    fork: Annotated[
+        bool,
+        typer.Option(
+            "--fork", help="Where a study of this name exists, begin afresh as NAME-2 (or -3 ...); it stays as it is."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run a study here: start Ray in-process, or join RAY_ADDRESS."""
     from tuner.cli import run as command
 
-    raise typer.Exit(command.run(study, overrides or [], smoke, json))
+    raise typer.Exit(command.run(study, overrides or [], smoke=smoke, fork=fork, as_json=json))
 
 
 @app.command()
-def resume(study: Name, json: Json = False) -> None:
+def resume(
+    study: Name,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Raise a limit: limits.hours=8, search.trials=99"),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Go on with a study after any interruption."""
     from tuner.cli import run as command
 
-    raise typer.Exit(command.resume(study, json))
+    raise typer.Exit(command.resume(study, overrides or [], json))
 
 
 @app.command()

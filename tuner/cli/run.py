@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import itertools
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from tuner.cli import live, output, words
 from tuner.errors import UsageError
 from tuner.home import study_directory
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
-from tuner.search import storage, stored, study
+from tuner.search import lease, storage, stored, study
 
 EXIT_CODES = {
     StudyState.COMPLETED: 0,
@@ -27,24 +27,47 @@ EXIT_CODES = {
 _SMOKE = ("trial.training.epochs=2", "search.trials=4", "scheduler.grace_epochs=1")
 
 
-def run(source: str, overrides: Sequence[str], smoke: bool, as_json: bool) -> int:
+def run(source: str, overrides: Sequence[str], *, smoke: bool, fork: bool, as_json: bool) -> int:
     """Run a study file and return the exit code."""
     loaded = spec.load(source, overrides)
+    if fork and smoke:
+        raise UsageError("--smoke always starts afresh; leave --fork out")
+    if fork:
+        loaded = spec.load(source, [*overrides, f"name={_free_name(loaded.name)}"])
     if smoke:
         name = f"{loaded.name[:57]}-smoke"
-        if storage.exists(name) and stored.is_driven(name):
+        if storage.exists(name) and lease.is_driven(name):
             raise UsageError(f"{name} is running; wait for it")
-        shutil.rmtree(study_directory(name), ignore_errors=True)
+        storage.delete(name)
         loaded = spec.load(source, [*overrides, *_SMOKE, f"name={name}"])
     return _carry_out(loaded, as_json, resuming=False)
 
 
-def resume(name: str, as_json: bool) -> int:
+def resume(name: str, overrides: Sequence[str], as_json: bool) -> int:
     """Go on with a study and return the exit code."""
     kept = study_directory(name) / study.STUDY_FILE
     if not kept.is_file():
-        raise UsageError(f"no study named {name} to go on with under {study_directory(name).parent}; see `tuner ls`")
-    return _carry_out(spec.load(str(kept)), as_json, resuming=True)
+        source = _stored_source(name)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(source)
+    loaded = spec.load(str(kept), overrides)
+    if loaded.name != name:
+        raise UsageError(f"study {name} keeps its name, read {loaded.name}; to begin another: tuner run FILE --fork")
+    return _carry_out(loaded, as_json, resuming=True)
+
+
+def _stored_source(name: str) -> str:
+    source = stored.source(name) if storage.exists(name) else None
+    if source is None:
+        raise UsageError(f"no study named {name} to go on with {storage.place()}; see `tuner ls`")
+    return source
+
+
+def _free_name(name: str) -> str:
+    """Return the name, or NAME-2, NAME-3 ... if it is taken."""
+    taken = set(storage.names())
+    candidates = (f"{name[: 62 - len(str(number))]}-{number}" for number in itertools.count(2))
+    return name if name not in taken else next(one for one in candidates if one not in taken)
 
 
 def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
@@ -69,7 +92,8 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
     for warning in result.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     if result.state in {StudyState.INTERRUPTED, StudyState.OUT_OF_BUDGET}:
-        sys.stderr.write(f"to go on: tuner resume {result.study}\n")
+        more = " --set limits...=MORE" if result.state is StudyState.OUT_OF_BUDGET else ""
+        sys.stderr.write(f"to go on: tuner resume {result.study}{more}\n")
     return EXIT_CODES[result.state]
 
 

@@ -7,15 +7,24 @@ pickles both into a file that it restores from; nothing here ever does, so they 
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields
 from typing import Any
 
+import ray
+from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tuner.results import EpochMetrics
 from tuner.search.search import Search
+
+RETRIES = 3
+"""How often a trial whose process is lost begins again, from its last checkpoint."""
+
+_LEAST_SILENCE_SECONDS = 600.0
+_EPOCHS_OF_SILENCE = 10
 
 _METRICS = tuple(field.name for field in fields(EpochMetrics))
 
@@ -73,6 +82,7 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         other process is killed, and the next trial waits seconds for a new one. There is no public setting for it.
         """
         super().on_trial_add(tune_controller, trial)
+        trial.max_failures = max(0, RETRIES - self._search.times_lost(trial.config["number"]))
         if not self._keeps_actors:
             self._keeps_actors = True
             controller = getattr(tune_controller, "_tune_controller", tune_controller)
@@ -81,8 +91,11 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return STOP when the trial failed, diverged, was stopped by a rung or is complete."""
         number = result["number"]
+        for warning in result["warnings"]:
+            self._search.warn(number, warning)
         if "failure" in result:
-            self._search.fail(number, result["failure"])
+            end = self._search.out_of_memory if result["out_of_memory"] else self._search.fail
+            end(number, result["failure"])
             stop = True
         else:
             stop = self._search.report(number, EpochMetrics(**{name: result[name] for name in _METRICS}))
@@ -93,3 +106,59 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         if trial.status == Trial.PENDING or not trial.should_recover():
             lines = str(trial.get_error() or "its process was lost").strip().splitlines()
             self._search.fail(trial.config["number"], f"its worker was lost: {lines[-1]}")
+
+
+class SilenceWatch(Callback):  # type: ignore[misc]
+    """Ends trials that hang: their process is killed, so that its CPUs and GPU are free for the next one.
+
+    Only trials whose process runs are listened to: one that waits for a node to come back does not hang. A hung trial
+    is not begun again (its own code hung it), unlike one whose process was lost.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._heard: dict[Trial, float] = {}
+        self._longest_seconds = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle as empty."""
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Listen to a trial from when its process is there."""
+        self._heard[trial] = time.monotonic()
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Note when it reported, and how long that took."""
+        now = time.monotonic()
+        self._longest_seconds = max(self._longest_seconds, now - self._heard.get(trial, now))
+        self._heard[trial] = now
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Listen no more."""
+        self._heard.pop(trial, None)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Listen no more."""
+        self._heard.pop(trial, None)
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Listen again when its new process is there."""
+        self._heard.pop(trial, None)
+        self._search.lost(trial.config["number"])
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """End what has been silent for too long."""
+        now, allowed = time.monotonic(), self.allowed_seconds()
+        for trial in [trial for trial, heard in self._heard.items() if now - heard > allowed]:
+            self._search.hang(trial.config["number"], now - self._heard.pop(trial))
+            trial.max_failures = 0
+            if trial.temporary_state.ray_actor is not None:
+                ray.kill(trial.temporary_state.ray_actor)
+
+    def allowed_seconds(self) -> float:
+        """Return how long a trial may be silent."""
+        given = self._search.spec.limits.trial_silence_minutes
+        return given * 60 if given else max(_LEAST_SILENCE_SECONDS, _EPOCHS_OF_SILENCE * self._longest_seconds)

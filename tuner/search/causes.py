@@ -32,3 +32,18 @@ def fell_short(metric: str, epoch: int, value: float, threshold: float) -> str:
 def out_of_hours(hours: float | None) -> str:
     """Say that the study's time is used up; the trial keeps its checkpoint."""
     return f"interrupted: the study's {hours:g} hours are used up"
+
+
+def out_of_epochs(epochs: int | None) -> str:
+    """Say that the study's epochs are used up; the trial keeps its checkpoint."""
+    return f"interrupted: the study's {epochs} epochs are used up"
+
+
+def out_of_memory(error: str) -> str:
+    """Say that the trial waits to be tried once more, when no other trial is on its device."""
+    return f"interrupted: out of memory, to be tried once more on its own ({error})"
+
+
+def silent(seconds: float, epochs: int) -> str:
+    """Say that the trial hung, and after which epoch."""
+    return f"reported nothing for {seconds / 60:.0f} minutes after epoch {epochs}: it hung, and its process was ended"

@@ -67,5 +67,9 @@ class Recording:
         # Where MLflow did not answer during the whole study, there is little to wait for.
         return self._tracking.close(_OUT_OF_REACH_SECONDS if self._tracking.is_out_of_reach else timeout_seconds)
 
+    def abandon(self, timeout_seconds: float) -> None:
+        """Stop writing, and leave the study's run to the driver that has it now."""
+        self._tracking.close(timeout_seconds)
+
     def _stratum(self, trial: TrialRecord) -> str:
         return stratum(trial.config, self._spec.scheduler.strata)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
@@ -18,6 +22,7 @@ from optuna.trial import TrialState as OptunaState
 from tuner.errors import UsageError
 from tuner.home import studies_directory, study_directory
 from tuner.results import EpochMetrics, TrialRecord, TrialState, flatten
+from tuner.search import database
 
 _STATES = {
     OptunaState.COMPLETE: TrialState.COMPLETE,
@@ -36,7 +41,10 @@ def create(name: str, maximise: bool) -> optuna.Study:
     refuse_existing(name)
     study_directory(name).mkdir(parents=True, exist_ok=True)
     direction = StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
-    return optuna.create_study(study_name=name, storage=_storage(name), direction=direction)
+    try:
+        return optuna.create_study(study_name=name, storage=_storage(name), direction=direction)
+    except DuplicatedStudyError:
+        raise _existing(name) from None
 
 
 def refuse_existing(name: str) -> None:
@@ -46,10 +54,7 @@ def refuse_existing(name: str) -> None:
         UsageError: a study of that name exists.
     """
     if exists(name):
-        raise UsageError(
-            f"a study named {name} exists in {study_directory(name)}; go on with `tuner resume {name}`, look at it "
-            f"with `tuner trials {name}`, or run under another name: --set name={name}-2"
-        )
+        raise _existing(name)
 
 
 def load(name: str) -> optuna.Study:
@@ -60,7 +65,7 @@ def load(name: str) -> optuna.Study:
     """
     if not exists(name):
         known = ", ".join(names()) or "none yet"
-        raise UsageError(f"no study named {name} under {studies_directory()}; known: {known}")
+        raise UsageError(f"no study named {name} {place()}; known: {known}")
     try:
         return optuna.load_study(study_name=name, storage=_storage(name))
     except KeyError as error:
@@ -71,13 +76,36 @@ def load(name: str) -> optuna.Study:
 
 
 def exists(name: str) -> bool:
-    """Tell whether a study of that name has a journal here."""
-    return _journal(name).is_file()
+    """Tell whether a study of that name is stored here."""
+    return name in names() if database.is_used() else _journal(name).is_file()
 
 
 def names() -> list[str]:
-    """Return the names of all studies under TUNER_HOME."""
+    """Return the names of all studies in the database, or else under TUNER_HOME."""
+    if database.is_used():
+        return sorted(optuna.get_all_study_names(database.storage()))
     return sorted(path.parent.name for path in studies_directory().glob("*/journal.log"))
+
+
+def place() -> str:
+    """Say where studies are stored, without credentials."""
+    return f"at {database.shown()}" if database.is_used() else f"under {studies_directory()}"
+
+
+def delete(name: str) -> None:
+    """Remove what is stored of a study, if there is one, and its folder."""
+    if database.is_used() and exists(name):
+        optuna.delete_study(study_name=name, storage=database.storage())
+    shutil.rmtree(study_directory(name), ignore_errors=True)
+
+
+def mend(name: str) -> None:
+    """Take away the lock that a driver left when it was killed while it wrote; only for who holds the lease.
+
+    Optuna would wait half a minute for it.
+    """
+    with suppress(FileNotFoundError):
+        _journal(name).with_name("journal.log.lock").unlink()
 
 
 def records(study: optuna.Study, run_ids: Mapping[int, str] | None = None) -> list[TrialRecord]:
@@ -129,10 +157,55 @@ def set_state(study: optuna.Study, **attributes: Any) -> None:
             study.set_user_attr(name, value)
 
 
+def _existing(name: str) -> UsageError:
+    return UsageError(
+        f"a study named {name} exists {place()}; go on with `tuner resume {name}`, look at it with "
+        f"`tuner trials {name}`, or run under another name: --set name={name}-2"
+    )
+
+
 def _journal(name: str) -> Path:
     return study_directory(name) / "journal.log"
 
 
 def _storage(name: str) -> BaseStorage:
     optuna.logging.set_verbosity(logging.WARNING)
-    return JournalStorage(JournalFileBackend(str(_journal(name))))
+    if database.is_used():
+        return database.storage()
+    return JournalStorage(_WholeRecords(str(_journal(name))))
+
+
+class _WholeRecords(JournalFileBackend):
+    """Optuna's journal, whose records are written whole or not at all.
+
+    Optuna's own (5.0, storages/journal/_file.py) leaves part of a line when it is killed or the disk is full, and
+    appends the next record to that part: from then on the whole study cannot be read. Only the driver that holds the
+    lease writes, so nobody else is in the middle of a record here.
+    """
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        path = Path(self._file_path)
+        whole = _whole_bytes(path)
+        if whole < path.stat().st_size:
+            os.truncate(path, whole)
+        try:
+            super().append_logs(logs)
+        except OSError:
+            os.truncate(path, whole)
+            raise
+
+
+def _whole_bytes(path: Path) -> int:
+    """Return how many bytes of a file are whole lines."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        tail = 1
+        while end:
+            file.seek(max(0, end - tail))
+            found = file.read().rfind(b"\n")
+            if found >= 0:
+                return max(0, end - tail) + found + 1
+            if tail >= end:
+                return 0
+            tail *= 16
+    return end

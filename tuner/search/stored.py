@@ -1,19 +1,17 @@
-"""What is stored of a study, read back; and the lock that keeps two drivers off one study."""
+"""What is stored of a study, read back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import optuna
-from filelock import FileLock, Timeout
 
 from tuner.errors import UsageError
-from tuner.home import study_directory
 from tuner.results import StudyResult, StudyState, TrialRecord, best_of, unmixed_baseline
 from tuner.search import storage
 from tuner.search.asha import Asha
+from tuner.search.lease import is_driven
 from tuner.search.safety import Safety, safety
 from tuner.spec.study import Scheduler
 from tuner.tracking import child_runs, destination
@@ -37,6 +35,15 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
     found = result(study, state, float(study.user_attrs.get("seconds", 0.0)), runs)
     recorded = {"uri": where.shown, "experiment_id": None, "run_id": None} | study.user_attrs.get("tracking", {})
     return replace(found, tracking=recorded)
+
+
+def source(name: str) -> str | None:
+    """Return the merged study file that a study began with; None of a study that never got so far."""
+    try:
+        kept: str | None = storage.load(name).user_attrs.get("source")
+    except UsageError:
+        return None
+    return kept
 
 
 def objective(name: str) -> tuple[str, bool]:
@@ -76,26 +83,3 @@ def result(
 def run_ids(study: optuna.Study) -> dict[int, str]:
     """Return the MLflow runs that the study's storage remembers, by trial number."""
     return {int(number): run_id for number, run_id in study.user_attrs.get("runs", {}).items()}
-
-
-@contextmanager
-def only_driver(name: str) -> Iterator[None]:
-    """Hold the study's lock, so that two drivers never run one study."""
-    lock = FileLock(study_directory(name) / "driver.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UsageError(f"study {name} is being run by another process; wait for it, or stop it first") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def is_driven(name: str) -> bool:
-    """Tell whether a driver holds the study's lock now."""
-    try:
-        with only_driver(name):
-            return False
-    except UsageError:
-        return True

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import optuna
 
 from tuner.datasets import Split
+from tuner.errors import StudyFailed
 from tuner.home import require_writable, study_directory
 from tuner.results import (
     EpochMetrics,
@@ -19,7 +20,8 @@ from tuner.results import (
     TrialRecord,
     TrialState,
 )
-from tuner.search import baselines, check, session, storage, stored
+from tuner.search import baselines, changes, check, session, storage, stored
+from tuner.search.lease import Lease, only_driver
 from tuner.search.observer import Observer
 from tuner.search.recording import Recording
 from tuner.search.safety import Safety
@@ -50,10 +52,12 @@ def run(
     """Run a new study to its end, its budget's end, or an interruption.
 
     Raises:
-        UsageError: a study of that name exists, or no node can hold one trial.
+        UsageError: a study of that name exists (its file's differences are named), or no node can hold one trial.
         StudyFileError: the data cannot be loaded as the file says, or a model does not take its images.
         ServiceError: Ray cannot be started or reached.
     """
+    if storage.exists(spec.name):
+        changes.refuse_changes(spec.name, stored.source(spec.name), spec.source)
     storage.refuse_existing(spec.name)
     require_writable()
     queued = baselines.queue(spec)
@@ -61,12 +65,12 @@ def run(
     with session.connected() as nodes:
         slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
         study_directory(spec.name).mkdir(parents=True, exist_ok=True)
-        with stored.only_driver(spec.name):
+        with only_driver(spec.name) as lease:
             (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
             study = storage.create(spec.name, spec.objective.mode == "max")
-            storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
+            storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex, source=spec.source)
             baselines.enqueue(study, queued)
-            return _drive(spec, study, split, slots, observers=observers, begun=begun)
+            return _drive(spec, study, split, lease, slots, observers=observers, begun=begun)
 
 
 def resume(
@@ -77,25 +81,30 @@ def resume(
     What MLflow lacks is told to it again; where nothing is left to run, that is all, and Ray is not started.
 
     Raises:
-        UsageError: there is no such study, or another driver runs it.
+        UsageError: there is no such study, its file has changed, or another driver runs it.
     """
     study = storage.load(spec.name)
-    with stored.only_driver(spec.name):
+    changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
+    with only_driver(spec.name) as lease:
+        storage.mend(spec.name)
+        (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)  # with the limits of now
+        storage.set_state(study, source=spec.source)
         if "id" not in study.user_attrs:
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
         baselines.enqueue(study, baselines.queue(spec))
         split = check.load(spec)
-        if not Search(spec, study, slots=1).wants_more():
-            return _drive(spec, study, split, 1, observers=observers, begun=begun)
+        if Search(spec, study, slots=1, spent_seconds=_Clock(study).seconds()).finished:
+            return _drive(spec, study, split, lease, 1, observers=observers, begun=begun)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
-            return _drive(spec, study, split, slots, observers=observers, begun=begun)
+            return _drive(spec, study, split, lease, slots, observers=observers, begun=begun)
 
 
 def _drive(
     spec: StudySpec,
     study: optuna.Study,
     split: Split,
+    lease: Lease,
     slots: int,
     *,
     observers: Sequence[Observer],
@@ -109,7 +118,8 @@ def _drive(
     if not study.user_attrs.get("recorded", True):
         record.repeat(study)
     storage.set_state(study, recorded=False)
-    search = Search(spec, study, slots, [record, clock, *observers], clock.seconds())
+    heard_by: list[Observer] = [record, clock, *observers]
+    search = Search(spec, study, slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
     begun(Begun(slots, search.trials_wanted, where.shown, ended_before))
     flush_seconds = _FLUSH_SECONDS
@@ -122,6 +132,9 @@ def _drive(
         flush_seconds = _HURRIED_FLUSH_SECONDS
         raise
     finally:
+        if not lease.holds():
+            record.abandon(flush_seconds)
+            raise StudyFailed(_taken_over(spec.name))
         search.interrupt("interrupted")
         state = _state(search)
         seconds = clock.seconds()
@@ -132,8 +145,15 @@ def _drive(
         storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
     ended = stored.result(study, state, seconds, stored.run_ids(study))
     stopping = stored.judged(ended.trials, spec.scheduler, spec.epochs, spec.objective.mode == "max")
-    warnings = [*spec.warnings, *split.warnings, *_complaints(report, ended, stopping)]
+    warnings = [*spec.warnings, *split.warnings, *search.warnings, *_complaints(report, ended, stopping)]
     return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
+
+
+def _taken_over(name: str) -> str:
+    return (
+        f"another driver has taken over study {name}, because this one gave no sign of life for a minute; "
+        f"`tuner status {name}` shows it"
+    )
 
 
 class _Clock:

@@ -13,14 +13,11 @@ from ray.exceptions import RayError
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, TuneError
 
 from tuner.datasets import Split
-from tuner.errors import StudyFailed
+from tuner.errors import StudyFailed, TunerError
 from tuner.home import study_directory
-from tuner.search.adapters import SearchScheduler, SearchSearcher
+from tuner.search.adapters import RETRIES, SearchScheduler, SearchSearcher, SilenceWatch
 from tuner.search.search import Search
 from tuner.search.worker import TrialActor
-
-RETRIES = 3
-"""How often a trial whose process is lost begins again, from its last checkpoint."""
 
 
 def drive(search: Search, split: Split) -> None:
@@ -28,6 +25,7 @@ def drive(search: Search, split: Split) -> None:
 
     Raises:
         StudyFailed: Ray Tune itself broke; what is stored is kept.
+        ServiceError: the storage is out of reach.
     """
     # By default Tune starts one process at a time for a searcher of one's own, and hands its trial to any process that
     # falls idle meanwhile: short trials would all run in the first one.
@@ -47,6 +45,7 @@ def drive(search: Search, split: Split) -> None:
             name="tune",
             storage_path=str(scratch),
             verbose=0,
+            callbacks=[SilenceWatch(search)],
             failure_config=FailureConfig(max_failures=RETRIES),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # the trials write their own
         ),
@@ -55,6 +54,8 @@ def drive(search: Search, split: Split) -> None:
         tuner.fit()
     except (RayError, TuneError) as error:
         name = search.spec.name
+        if isinstance(error.__cause__, TunerError):
+            raise error.__cause__ from None
         raise StudyFailed(f"Ray Tune broke off: {error}; go on with: tuner resume {name}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -24,8 +24,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """Trains the trial it is given; `reset_config` gives the same process the next one.
 
     A step returns `{"number": ..., **metrics}` or, where the trial's own code raised, `{"number": ..., "failure":
-    ...}`: the process stays good for the next trial. What may have spoilt the device is raised, so that Ray replaces
-    the process.
+    ...}`: the process stays good for the next trial. Where memory ran out, it says so: that is not the trial's own
+    fault. What may have spoilt the device is raised, so that Ray replaces the process. `warnings` may stand beside.
     """
 
     def setup(self, config: dict[str, Any], split: Split) -> None:
@@ -61,8 +61,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         except torch.AcceleratorError:
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
-            return {"number": self.number, "failure": f"{type(error).__name__}: {error}"}
-        return {"number": self.number, **asdict(metrics)}
+            told = self._told() | {"failure": f"{type(error).__name__}: {error}", "out_of_memory": _no_memory(error)}
+            self.training = None
+            return told
+        return self._told() | asdict(metrics)
 
     def _begin(self, config: dict[str, Any]) -> None:
         self.training = None
@@ -71,18 +73,40 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.seed: int = config["seed"]
         self.checkpoint_path = Path(config["checkpoint"])
         self._saved_at = time.monotonic()
+        self._warnings: list[str] = []
+
+    def _told(self) -> dict[str, Any]:
+        told = {"number": self.number, "warnings": self._warnings}
+        self._warnings = []
+        return told
 
     def _continued(self) -> Training:
+        state = self._saved()
         training = trial.build(trial.resolve(self.trial_config), self.split, self.seed, self.device)
-        if self.checkpoint_path.exists():
-            try:
-                training.restore(checkpoint.load(self.checkpoint_path))
-            except ValueError:
-                # Damaged on disk: the trial begins again, and its epochs come out the same.
-                self.checkpoint_path.unlink()
+        if state is not None:
+            training.restore(state)
         return training
+
+    def _saved(self) -> dict[str, Any] | None:
+        """Return the trial's last checkpoint; where it is damaged the trial begins again, and repeats its numbers."""
+        if not self.checkpoint_path.exists():
+            return None
+        try:
+            return checkpoint.load(self.checkpoint_path)
+        except (ValueError, OSError) as error:
+            self._warnings.append(f"began again at epoch 1: {error}")
+            self.checkpoint_path.unlink(missing_ok=True)
+        return None
 
     def _save_if_due(self, training: Training) -> None:
         if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
-            checkpoint.save(self.checkpoint_path, training.state())
             self._saved_at = time.monotonic()
+            try:
+                checkpoint.save(self.checkpoint_path, training.state())
+            except OSError as error:  # a full disk: the last checkpoint is kept, and the trial can do without a new one
+                self._warnings.append(f"its checkpoint could not be written: {error}")
+
+
+def _no_memory(error: Exception) -> bool:
+    """Tell whether memory ran out, on the device or off it; by name, for libraries have errors of their own."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from tuner.errors import Problem, StudyFileError
 from tuner.space import Section
 from tuner.spec.check import CheckedTrial, Resolve, check_study, check_trial
+from tuner.spec.document import compose
 from tuner.spec.merge import apply_overrides, read_study
 from tuner.spec.parts import read_parts
 from tuner.spec.shipped import find_study
@@ -69,6 +70,11 @@ def load(path_or_name: str | FilePath, overrides: Sequence[str] = (), *, resolve
     if mistakes or trial is None or trial.epochs is None:
         raise failure(mistakes)
     return _spec(study, trial, trial.epochs, tree)
+
+
+def plain(source: str) -> Any:
+    """Return the values of a merged study file, `StudySpec.source`, without checking them again."""
+    return compose(source, "the study's own file")[0].plain
 
 
 def _catalogue() -> Resolve:

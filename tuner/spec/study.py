@@ -123,6 +123,11 @@ class Limits(_Part):
 
     # The number of trials is the usual budget.
     hours: Annotated[float, Gt(0)] | None = None
+    # Epochs of all trials together: a budget that does not depend on the machine.
+    epochs: Annotated[int, Ge(1)] | None = None
+    # A trial that reports nothing for so long hangs, and is ended. By default ten minutes, or ten times the longest
+    # epoch seen so far: the first epoch is slow (data to the device, compilation), and epochs differ in length.
+    trial_silence_minutes: Annotated[float, Gt(0)] | None = None
     # When the first five trials all fail, the next ones will too. One that ends well lifts the limit.
     failures: Annotated[int, Ge(1)] = 5
 

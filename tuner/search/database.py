@@ -1,0 +1,97 @@
+"""The database that TUNER_STORAGE_URL names: Optuna's tables and the leases of a cluster, instead of files.
+
+The address comes from the environment and is never written down; what is shown of it has no user and no password.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from optuna.storages import RDBStorage
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from tuner.errors import ServiceError, UsageError
+
+VARIABLE = "TUNER_STORAGE_URL"
+_SCHEMES = ("postgresql", "postgresql+psycopg")
+
+
+def is_used() -> bool:
+    """Tell whether studies are in a database."""
+    return bool(os.environ.get(VARIABLE))
+
+
+def storage() -> RDBStorage:
+    """Return Optuna's storage in the database, connected.
+
+    Raises:
+        UsageError: an address that is not PostgreSQL's.
+        ServiceError: the database cannot be reached, now or at any later call.
+    """
+    return _storage(_address())
+
+
+def engine() -> Engine:
+    """Return the database behind `storage`."""
+    return storage().engine
+
+
+def forget() -> None:
+    """Close the connection, and let go of what is known of the studies."""
+    engine().dispose()
+    _storage.cache_clear()
+
+
+def shown() -> str:
+    """Return the address without user, password and options."""
+    return _shown(_address())
+
+
+def _address() -> URL:
+    wanted = f"{VARIABLE} must be postgresql://USER@HOST:PORT/DATABASE (the password may stand in PGPASSFILE's file)"
+    try:
+        address = make_url(os.environ[VARIABLE])
+    except (ArgumentError, ValueError):
+        raise UsageError(f"{wanted}; what it holds is no address") from None  # it may hold a password
+    if address.drivername not in _SCHEMES or not address.database:
+        raise UsageError(f"{wanted}, read {_shown(address)}")
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _shown(address: URL) -> str:
+    scheme = address.drivername.split("+")[0]
+    return URL.create(scheme, host=address.host, port=address.port, database=address.database).render_as_string()
+
+
+@lru_cache(maxsize=1)
+def _storage(address: URL) -> RDBStorage:
+    _connect_once(address)
+    storage = RDBStorage(address.render_as_string(hide_password=False), engine_kwargs={"pool_pre_ping": True})
+    _explain(storage.engine, address)
+    return storage
+
+
+def _connect_once(address: URL) -> None:
+    """Fail in words: Optuna connects before anybody can listen for errors."""
+    probe = create_engine(address)
+    _explain(probe, address)
+    with probe.connect():
+        pass
+    probe.dispose()
+
+
+def _explain(engine: Engine, address: URL) -> None:
+    """Let the loss of the database be a ServiceError wherever it happens, without the statement and its values."""
+
+    @event.listens_for(engine, "handle_error")
+    def explain(context: ExceptionContext) -> None:
+        if context.is_pre_ping:
+            return  # the pool connects again by itself, and tells here if it cannot
+        error = context.sqlalchemy_exception
+        if context.is_disconnect or isinstance(error, OperationalError):
+            first = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
+            said = first[0] if first else "it said nothing"
+            raise ServiceError(f"the storage at {_shown(address)} is out of reach: {said}; see {VARIABLE}") from None
