@@ -46,4 +46,5 @@ def out_of_memory(error: str) -> str:
 
 def silent(seconds: float, epochs: int) -> str:
     """Say that the trial hung, and after which epoch."""
-    return f"reported nothing for {seconds / 60:.0f} minutes after epoch {epochs}: it hung, and its process was ended"
+    length = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    return f"reported nothing for {length} after epoch {epochs}: it hung, and its process was ended"
