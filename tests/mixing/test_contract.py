@@ -196,7 +196,7 @@ def test_catalogue_tells_what_a_method_is(name):
     assert entry.source
     if name in {"none", "switch"}:
         return
-    published = METHODS.build(resolve(METHODS, {"name": name, **entry.facts.published}))
+    published = METHODS.build(resolve(METHODS, name))
     assert (published.expected_strength() > 0) == (entry.facts.counts != (1, 1))
 
 

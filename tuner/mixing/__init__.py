@@ -64,7 +64,8 @@ def _method(
 ) -> Entry:
     """Make a method's entry: what every policy has (ratio, probability, depths ...) and the method's own options.
 
-    A method without a default `ratio` mixes nothing with anything, and has none to set.
+    The default `ratio` is what the method's paper uses on CIFAR. A method without one chooses its own, or mixes nothing
+    with anything.
     """
 
     def policy(
@@ -107,104 +108,83 @@ _ENTRIES |= {
     "mixup": _method(
         "mixup",
         mixup,
-        MethodFacts(
-            (1, None),
-            depths="any",
-            convex_only=False,
-            published={"ratio": {"name": "beta", "alpha": 1.0}},
-        ),
+        MethodFacts((1, None), depths="any", convex_only=False),
         source="Zhang et al. 2018, arXiv 1710.09412; hidden depths: Verma et al. 2019, arXiv 1806.05236",
         ratio={"name": "beta", "alpha": 1.0},
     ),
     "cutmix": _method(
         "cutmix",
         cutmix,
-        MethodFacts((2, 2), published={"ratio": {"name": "beta", "alpha": 1.0}}),
+        MethodFacts((2, 2)),
         source="Yun et al. 2019, arXiv 1905.04899",
         ratio={"name": "beta", "alpha": 1.0},
     ),
     "sample_pairing": _method(
         "sample_pairing",
         sample_pairing,
-        MethodFacts(
-            (1, None), depths="any", convex_only=False, published={"ratio": {"name": "fixed", "shares": [0.5, 0.5]}}
-        ),
+        MethodFacts((1, None), depths="any", convex_only=False),
         source="Inoue 2018, arXiv 1801.02929",
         ratio={"name": "fixed", "shares": [0.5, 0.5]},
     ),
     "cutout": _method(
         "cutout",
         cutout,
-        MethodFacts((1, 1), published={}),
+        MethodFacts((1, 1)),
         source="DeVries and Taylor 2017, arXiv 1708.04552",
     ),
     "fmix": _method(
         "fmix",
         fmix,
-        MethodFacts((2, 2), published={"ratio": {"name": "beta", "alpha": 1.0}}),
+        MethodFacts((2, 2)),
         source="Harris et al. 2020, arXiv 2002.12047",
         ratio={"name": "beta", "alpha": 1.0},
     ),
     "resizemix": _method(
         "resizemix",
         resizemix,
-        MethodFacts((2, 2), published={"ratio": {"name": "uniform_scale"}}),
+        MethodFacts((2, 2)),
         source="Qin et al. 2020, arXiv 2012.11101",
         ratio={"name": "uniform_scale"},
     ),
     "gridmix": _method(
         "gridmix",
         gridmix,
-        MethodFacts((2, 2), published={"ratio": {"name": "beta", "alpha": 1.0}}),
+        MethodFacts((2, 2)),
         source="Baek, Bang and Shim 2021, Pattern Recognition 109",
         ratio={"name": "beta", "alpha": 1.0},
     ),
     "smoothmix": _method(
         "smoothmix",
         smoothmix,
-        MethodFacts((2, 2), published={"ratio": {"name": "beta", "alpha": 1.0}}),
+        MethodFacts((2, 2)),
         source="Lee et al. 2020, SmoothMix, CVPR Workshops",
         ratio={"name": "beta", "alpha": 1.0},
     ),
     "puzzlemix": _method(
         "puzzlemix",
         puzzlemix,
-        MethodFacts((2, 2), saliency="gradient", published={"ratio": {"name": "beta", "alpha": 1.0}}),
+        MethodFacts((2, 2), saliency="gradient"),
         source="Kim, Choo and Song 2020, arXiv 2009.06962",
         ratio={"name": "beta", "alpha": 1.0},
     ),
     "saliencymix": _method(
         "saliencymix",
         saliencymix,
-        MethodFacts(
-            (2, 2),
-            saliency="centre_surround",
-            published={"ratio": {"name": "beta", "alpha": 1.0}},
-        ),
+        MethodFacts((2, 2), saliency="centre_surround"),
         source="Uddin et al. 2020, arXiv 2006.01791",
         ratio={"name": "beta", "alpha": 1.0},
     ),
     "snapmix": _method(
         "snapmix",
         snapmix,
-        MethodFacts(
-            (2, 2),
-            keeps_mass=False,
-            saliency="class_activation",
-            published={"ratio": {"name": "beta", "alpha": 5.0}},
-        ),
+        MethodFacts((2, 2), keeps_mass=False, saliency="class_activation"),
         source="Huang, Wang and Tao 2020, arXiv 2012.04846",
         ratio={"name": "beta", "alpha": 5.0},
     ),
     "patchup": _method(
         "patchup",
         patchup,
-        MethodFacts(
-            (2, 2),
-            depths="hidden",
-            strength=patchup_strength,
-            published={"ratio": {"name": "beta", "alpha": 2.0}},
-        ),
+        MethodFacts((2, 2), depths="hidden", strength=patchup_strength),
         source="Faramarzi et al. 2020, arXiv 2006.07794",
         ratio={"name": "beta", "alpha": 2.0},
         depths=(1, 2),
@@ -212,7 +192,7 @@ _ENTRIES |= {
     "comixup": _method(
         "comixup",
         comixup,
-        MethodFacts((1, None), saliency="gradient", strength=comixup_strength, published={}),
+        MethodFacts((1, None), saliency="gradient", strength=comixup_strength),
         source="Kim et al. 2021, arXiv 2102.03065",
     ),
     "switch": entry(

@@ -86,8 +86,6 @@ class MethodFacts:
     hidden maps, or any), `convex_only` that its ratios must sum to 1, `keeps_mass` that its targets sum to what the
     ratios sum to, `saliency` what guides it unless the study file says otherwise (None: nothing). `strength` gives
     E[1 - largest share] from the method's options and ratio distribution, where it is not that of the ratios.
-    `published` is the alpha, or whatever sets its strength, that its paper uses on CIFAR (`baselines: literature`); how
-    often, and whether by example or batch, stays the study's.
     """
 
     counts: tuple[int, int | None]
@@ -96,4 +94,3 @@ class MethodFacts:
     keeps_mass: bool = True
     saliency: str | None = None
     strength: Callable[[Mapping[str, Any], RatioDistribution], float] | None = None
-    published: dict[str, object] | None = None

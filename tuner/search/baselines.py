@@ -92,8 +92,11 @@ def _baseline(block: Mapping[str, Any], template: Section, middle: Mapping[str, 
 
 
 def _published(name: str) -> dict[str, Any] | None:
-    facts = METHODS[name].facts
-    return None if facts.published is None else {"name": name, **copy.deepcopy(facts.published)}
+    """Return a method at its default ratio, which is its paper's; a switch is nobody's published setting."""
+    if name in {"none", "switch"}:
+        return None
+    ratio = {one.name: copy.deepcopy(one.default) for one in METHODS[name].parameters if one.name == "ratio"}
+    return {"name": name, **ratio}
 
 
 def _methods(mixing: Node | None) -> list[str]:

@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.search.quasi_random import value_at
+from tuner.search.quasi_random import PointSampler, value_at
 from tuner.space import AnyOf, Choice, Domain
 
 _STARTUP_TRIALS = 10
@@ -36,7 +36,7 @@ def distribution(domain: Domain) -> BaseDistribution:
     return FloatDistribution(float(low), float(high), log=domain.log, step=None if step is None else float(step))
 
 
-class GaussianProcessSampler(BaseSampler):
+class GaussianProcessSampler(PointSampler):
     """Draws a trial's point by a Gaussian process over all parameters; a trial uses those that its branches have.
 
     What a trial did not have is taken at its middle. Trials that were stopped count with the end that they may have
@@ -49,16 +49,6 @@ class GaussianProcessSampler(BaseSampler):
         self._space = dict(space)
         self._seed = seed
         self._point: Mapping[str, Any] | None = None
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return nothing: the point is drawn whole, when its first parameter is asked for."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -18,7 +18,21 @@ from optuna.trial import FrozenTrial
 from scipy.stats import qmc
 
 
-class QuasiRandomSampler(BaseSampler):
+class PointSampler(BaseSampler):
+    """What samplers share that draw a whole point of the space, of which a trial uses what its branches have."""
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return nothing: the point is drawn whole."""
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+
+class QuasiRandomSampler(PointSampler):
     """Draws trial `number` from the sequence's point of that number: a dimension for each of the space's `names`.
 
     A trial uses the dimensions of the parameters that its branches have, so the points stay even in every branch.
@@ -32,16 +46,6 @@ class QuasiRandomSampler(BaseSampler):
             warnings.simplefilter("ignore", UserWarning)  # balance at powers of two, which a search need not keep
             point = sequence.random(number + 1)[-1]
         self._point = dict(zip(names, point, strict=False))
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return nothing: each parameter has its own dimension."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
