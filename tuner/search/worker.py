@@ -50,14 +50,20 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """Train one epoch, going on from the trial's last checkpoint if it has one.
 
         The state before the epoch is saved, not the one after it: Tune asks for a step when the study has stored the
-        last one, so a checkpoint is never ahead of what is stored, and a trial that goes on misses no epoch.
+        last one, so a checkpoint is never ahead of what is stored, and a trial that goes on misses no epoch. Where the
+        trial may have to wait after the epoch, its state is saved with its metrics: should the study's driver die
+        before it stored them, they are told again.
         """
         try:
             if self.training is None:
-                self.training = self._continued()
+                self.training, untold = self._continued()
+                if untold is not None:
+                    return self._told() | untold
             else:
                 self._save_if_due(self.training)
             metrics = self.training.run_epoch(self.validation)
+            if metrics.epoch in self.pausing_epochs:
+                self._save(self.training, asdict(metrics))
         except torch.AcceleratorError:
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
@@ -72,6 +78,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.trial_config: dict[str, Any] = config["config"]
         self.seed: int = config["seed"]
         self.checkpoint_path = Path(config["checkpoint"])
+        self.epochs_stored: int = config["epochs"]
+        self.pausing_epochs: tuple[int, ...] = tuple(config["pausing_epochs"])
         self._saved_at = time.monotonic()
         self._warnings: list[str] = []
 
@@ -80,12 +88,14 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._warnings = []
         return told
 
-    def _continued(self) -> Training:
+    def _continued(self) -> tuple[Training, dict[str, Any] | None]:
+        """Return the trial's training, and the metrics of its last epoch if the study has not stored them yet."""
         state = self._saved()
         training = trial.build(trial.resolve(self.trial_config), self.split, self.seed, self.device)
         if state is not None:
             training.restore(state)
-        return training
+        is_ahead = training.epochs_done > self.epochs_stored
+        return training, state.get("metrics") if state is not None and is_ahead else None
 
     def _saved(self) -> dict[str, Any] | None:
         """Return the trial's last checkpoint; where it is damaged the trial begins again, and repeats its numbers."""
@@ -100,11 +110,14 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _save_if_due(self, training: Training) -> None:
         if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
-            self._saved_at = time.monotonic()
-            try:
-                checkpoint.save(self.checkpoint_path, training.state())
-            except OSError as error:  # a full disk: the last checkpoint is kept, and the trial can do without a new one
-                self._warnings.append(f"its checkpoint could not be written: {error}")
+            self._save(training, None)
+
+    def _save(self, training: Training, metrics: dict[str, Any] | None) -> None:
+        self._saved_at = time.monotonic()
+        try:
+            checkpoint.save(self.checkpoint_path, training.state() | {"metrics": metrics})
+        except OSError as error:  # a full disk: the last checkpoint is kept, and the trial can do without a new one
+            self._warnings.append(f"its checkpoint could not be written: {error}")
 
 
 def _no_memory(error: Exception) -> bool:
