@@ -87,7 +87,7 @@ def test_a_driver_that_died_between_an_epoch_and_its_decision_decides_it_first(l
     second = search.ask()
     for epoch in (1, 2):
         search.report(second.number, metrics(epoch, 0.1))
-    search._record(search._live[second.number], metrics(3, 0.1))  # stored, and then the driver was killed
+    search._live[second.number].report(metrics(3, 0.1))  # stored, and then the driver was killed
     resumed = again(loaded)
     assert resumed.ask().number == 2
     assert records(resumed)[1].cause.startswith("paused at epoch 3")

@@ -43,7 +43,7 @@ class Drawing:
         self._tried: Counter[str] = Counter()
         self._points = self._countable()
         self._background = ThreadPoolExecutor(1, "tuner-sampler") if spec.search.sampler in SLOW else None
-        self._coming: Future[optuna.Trial] | None = None
+        self._coming: Future[int] | None = None
 
     @property
     def is_drawing(self) -> bool:
@@ -63,22 +63,22 @@ class Drawing:
             return True
         return sum(map(is_started, trials)) >= self._spec.search.trials
 
-    def next(self, *, may_wait: bool) -> optuna.Trial | None:
-        """Return a new trial; None while a slow sampler draws it and the caller has other things to do."""
+    def next(self, *, may_wait: bool) -> int | None:
+        """Return a new trial's number; None while a slow sampler draws it and the caller has other things to do."""
         if self._background is None:
             return self._draw()
         self._coming = self._coming or self._background.submit(self._draw)
         if not may_wait and not self._coming.done():
             return None
-        handle, self._coming = self._coming.result(), None
-        return handle
+        number, self._coming = self._coming.result(), None
+        return number
 
     def abandon(self) -> int | None:
         """Wait for the draw in progress, and return the number of its trial, which nobody has started."""
         coming, self._coming = self._coming, None
-        return coming.result().number if coming is not None and coming.exception() is None else None
+        return coming.result() if coming is not None and coming.exception() is None else None
 
-    def _draw(self) -> optuna.Trial:
+    def _draw(self) -> int:
         """Take the first queued trial or ask the sampler, and write down the configuration and seed.
 
         What was tried often enough is drawn again: by the sampler, then at random, then from what is left.
@@ -96,7 +96,7 @@ class Drawing:
         handle.set_user_attr("config", text)
         handle.set_user_attr("seed", self._spec.seed + self._tried[text])
         self._tried[text] += 1
-        return handle
+        return handle.number
 
     def _proposed(self, sampler_name: Sampler) -> tuple[optuna.Trial, dict[str, Any]]:
         trials = self._study.get_trials(deepcopy=False)

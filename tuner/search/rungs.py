@@ -66,10 +66,11 @@ class Rungs:
         handle.set_user_attr(_PASSED, epoch)
         return None
 
-    def pause(self, handle: optuna.Trial, epoch: int) -> bool:
+    def pause(self, handle: optuna.Trial, epoch: int, cause: str) -> bool:
         """Let a trial that fell short wait at its rung, where the scheduler does so, and tell whether it waits."""
         if not self._promotes:
             return False
+        handle.set_user_attr("cause", cause)
         handle.set_user_attr(_PAUSED, epoch)
         self._paused[handle.number] = self._stratum(handle.user_attrs), epoch
         return True
@@ -81,6 +82,7 @@ class Rungs:
     def promote(self, handle: optuna.Trial) -> None:
         """Let a paused trial go on."""
         _, epoch = self._paused.pop(handle.number)
+        handle.set_user_attr("cause", "")
         handle.set_user_attr(_PASSED, epoch)
 
     def settle(self, number: int, value: float) -> str:

@@ -8,31 +8,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from tuner.home import study_directory
-from tuner.results import EpochMetrics, TrialRecord, TrialState
+from tuner.results import EpochMetrics, TrialRecord
 from tuner.search import causes
 from tuner.search.budget import Budget
 from tuner.search.drawing import Drawing, requeue
+from tuner.search.live import Live, is_to_run_alone
 from tuner.search.observer import Observer
 from tuner.search.rungs import Rungs, is_paused
-from tuner.search.storage import epoch_key, history, is_started, record
+from tuner.search.storage import history, is_started
 from tuner.spec import StudySpec
-
-_FINAL = {
-    OptunaState.COMPLETE: TrialState.COMPLETE,
-    OptunaState.PRUNED: TrialState.PRUNED,
-    OptunaState.FAIL: TrialState.FAILED,
-}
-
-_TRIED_ALONE = "tried_alone"
-_LOST = "times_lost"
 
 _SURELY_SAVED_SECONDS = 20.0
 """After so much training a trial has a checkpoint, unless somebody removed it."""
@@ -51,14 +44,6 @@ class Assignment:
     checkpoint: Path
     epochs: int = 0
     pausing_epochs: tuple[int, ...] = ()
-
-
-@dataclass
-class _Live:
-    """A trial that runs: Optuna's handle, and what is known of it."""
-
-    handle: optuna.Trial
-    record: TrialRecord
 
 
 class Search:
@@ -88,7 +73,7 @@ class Search:
         self._drawing = Drawing(spec, study)
         self._rungs = Rungs(spec)
         self._budget = Budget(spec.limits, spent_seconds)
-        self._live: dict[int, _Live] = {}
+        self._live: dict[int, Live] = {}
         self._unfinished: deque[int] = deque()
         self._alone: deque[int] = deque()
         self._epochs_trained = 0
@@ -113,10 +98,10 @@ class Search:
         A slow sampler draws in the background while other trials run, and until it is done there is none.
         """
         while len(self._live) < self.slots and self._is_ours() and (self._drawing.is_drawing or self._may_start()):
-            handle = self._next()
-            if handle is None:
+            number = self._next()
+            if number is None:
                 return None
-            live = self._enter(handle)
+            live = self._enter(number)
             if not self._is_decided(live):
                 return self._assignment(live.record)
         return None
@@ -134,7 +119,8 @@ class Search:
             return True
         if metrics.epoch < live.record.epochs:
             return False  # repeated after a checkpoint, and decided then, among the trials of then
-        self._record(live, metrics)
+        self._epochs_trained += metrics.epoch > live.record.epochs
+        live.report(metrics)
         return self._decide(live, metrics.epoch, metrics.as_dict()[self._metric])
 
     def fail(self, number: int, cause: str) -> None:
@@ -151,13 +137,13 @@ class Search:
         """Count that a trial's process was lost; it goes on from its checkpoint."""
         live = self._live.get(number)
         if live is not None and self._is_ours():
-            live.handle.set_user_attr(_LOST, self.times_lost(number) + 1)
+            live.count_loss()
             self.warn(number, "its process was lost, and it went on from its last checkpoint")
 
     def times_lost(self, number: int) -> int:
         """Return how often a running trial's process was lost, also under earlier drivers."""
         live = self._live.get(number)
-        return 0 if live is None else int(live.handle.user_attrs.get(_LOST, 0))
+        return 0 if live is None else live.times_lost
 
     def hang(self, number: int, seconds: float) -> None:
         """End a trial that reported nothing for so long."""
@@ -170,12 +156,11 @@ class Search:
         live = self._live.get(number)
         if live is None or not self._is_ours():
             return
-        if live.handle.user_attrs.get(_TRIED_ALONE):
+        if live.was_tried_alone:
             self._end(live, OptunaState.FAIL, error)
             return
-        live.handle.set_user_attr(_TRIED_ALONE, True)
         self._alone.append(number)
-        self._set_aside(number, causes.out_of_memory(error))
+        self._live.pop(number).set_aside(causes.out_of_memory(error), alone=True)
 
     def interrupt(self, cause: str) -> None:
         """Leave every running trial to a later resume: it keeps its checkpoint and its place."""
@@ -184,7 +169,7 @@ class Search:
             self._unfinished.append(drawn)
         for number in list(self._live):
             self._unfinished.append(number)
-            self._set_aside(number, cause)
+            self._live.pop(number).set_aside(cause)
 
     def checkpoint_path(self, number: int) -> Path:
         """Return where a trial's last checkpoint lies."""
@@ -206,7 +191,7 @@ class Search:
     def _may_start(self) -> bool:
         return not self._is_spent() and not self.too_many_failures() and self.wants_more()
 
-    def _next(self) -> optuna.Trial | None:
+    def _next(self) -> int | None:
         """Return what runs next: what was interrupted, what was paused and may go on, what is new, what runs alone."""
         if self._unfinished:
             return self._resumed(self._unfinished.popleft())
@@ -226,29 +211,24 @@ class Search:
     def _settle(self) -> None:
         """Stop what paused to the end: nothing runs any more that could let it go on."""
         for number in self._rungs.paused:
-            live = self._enter(self._handle(number))
+            live = self._enter(number)
             self._end(live, OptunaState.PRUNED, self._rungs.settle(number, live.record.curve[-1]))
 
-    def _promoted(self, number: int) -> optuna.Trial:
-        handle = self._resumed(number)
-        handle.set_user_attr("cause", "")
-        self._rungs.promote(handle)
-        return handle
+    def _promoted(self, number: int) -> int:
+        self._rungs.promote(optuna.Trial(self.study, self._frozen(number)._trial_id))
+        return self._resumed(number)
 
-    def _resumed(self, number: int) -> optuna.Trial:
-        frozen = self.study.get_trials(deepcopy=False)[number]
-        trained = sum(metrics.seconds for metrics in history(frozen))
+    def _resumed(self, number: int) -> int:
+        trained = sum(metrics.seconds for metrics in history(self._frozen(number)))
         if trained > _SURELY_SAVED_SECONDS and not self.checkpoint_path(number).exists():
             self.warn(number, f"its checkpoint {self.checkpoint_path(number)} is gone: it began again at epoch 1")
-        return self._handle(number)
+        return number
 
-    def _handle(self, number: int) -> optuna.Trial:
-        return optuna.Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[number]
 
-    def _enter(self, handle: optuna.Trial) -> _Live:
-        frozen = self.study.get_trials(deepcopy=False)[handle.number]
-        live = self._live[handle.number] = _Live(handle, record(frozen, {}))
-        self._tell(lambda observer: observer.trial_started(live.record))
+    def _enter(self, number: int) -> Live:
+        live = self._live[number] = Live(self.study, number, self._metric, self.observers)
         return live
 
     def _assignment(self, trial: TrialRecord) -> Assignment:
@@ -261,24 +241,13 @@ class Search:
             self._rungs.pausing_epochs,
         )
 
-    def _is_decided(self, live: _Live) -> bool:
+    def _is_decided(self, live: Live) -> bool:
         """Decide what a driver left undecided that died when it had stored an epoch; tell whether the trial ended."""
         if not live.record.epochs:
             return False
         return self._decide(live, live.record.epochs, live.record.curve[-1])
 
-    def _record(self, live: _Live, metrics: EpochMetrics) -> None:
-        """Write the epoch down; one that was reported before (a resumed trial) is left as it was."""
-        if metrics.epoch <= live.record.epochs:
-            return
-        values = metrics.as_dict()
-        live.handle.set_user_attr(epoch_key(metrics.epoch), values)
-        live.handle.report(values[self._metric], metrics.epoch)
-        live.record = replace(live.record, curve=(*live.record.curve, values[self._metric]), metrics=values)
-        self._epochs_trained += 1
-        self._tell(lambda observer: observer.epoch_reported(live.record, metrics))
-
-    def _decide(self, live: _Live, epoch: int, value: float) -> bool:
+    def _decide(self, live: Live, epoch: int, value: float) -> bool:
         """Decide after an epoch whether the trial must stop now."""
         if epoch >= self.spec.epochs:
             self._end(live, OptunaState.COMPLETE, causes.complete(epoch), value)
@@ -289,25 +258,16 @@ class Search:
         shortfall = self._rungs.shortfall(live.handle, epoch, value)
         if shortfall is None:
             return False
-        if self._rungs.pause(live.handle, epoch):
-            live.handle.set_user_attr("cause", shortfall)
-            self._set_aside(live.record.number, shortfall)
+        if self._rungs.pause(live.handle, epoch, shortfall):
+            self._live.pop(live.record.number).set_aside(shortfall)
         else:
             self._end(live, OptunaState.PRUNED, shortfall)
         return True
 
-    def _set_aside(self, number: int, cause: str) -> None:
-        """Give a trial's slot free; it goes on later."""
-        interrupted = replace(self._live.pop(number).record, cause=cause)
-        self._tell(lambda observer: observer.trial_ended(interrupted))
-
-    def _end(self, live: _Live, state: OptunaState, cause: str, value: float | None = None) -> None:
-        live.handle.set_user_attr("cause", cause)
-        self.study.tell(live.handle, value, state=state)
+    def _end(self, live: Live, state: OptunaState, cause: str, value: float | None = None) -> None:
         del self._live[live.record.number]
+        live.end(state, cause, value)
         self.checkpoint_path(live.record.number).unlink(missing_ok=True)
-        ended = replace(live.record, state=_FINAL[state], cause=cause)
-        self._tell(lambda observer: observer.trial_ended(ended))
 
     def _replay(self) -> None:
         """Rebuild rungs, seeds and the unfinished trials from the storage."""
@@ -319,13 +279,9 @@ class Search:
             self._drawing.count(frozen.user_attrs["config"])
             self._rungs.restore(frozen)
             if frozen.state is OptunaState.RUNNING and not is_paused(frozen):
-                aside = self._alone if frozen.user_attrs.get(_TRIED_ALONE) else self._unfinished
+                aside = self._alone if is_to_run_alone(frozen) else self._unfinished
                 aside.append(frozen.number)
 
     def _is_spent(self) -> bool:
         self.out_of_budget = self._budget.is_spent(self._epochs_trained)
         return self.out_of_budget
-
-    def _tell(self, event: Callable[[Observer], None]) -> None:
-        for observer in self.observers:
-            event(observer)
