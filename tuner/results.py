@@ -108,6 +108,7 @@ class StudyResult:
     """How a study ended: its trials, the best of those that ran to the end, and the no-mixing baseline.
 
     Trials that were stopped early never count as best: their last value is not that of a whole training.
+    `recommendation` is what fresh seeds made of it (DESIGN.md, section 4), none before they were trained.
     """
 
     study: str
@@ -118,6 +119,7 @@ class StudyResult:
     seconds: float
     tracking: Mapping[str, str | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    recommendation: Mapping[str, Any] | None = None
 
     @property
     def epochs_trained(self) -> int:
@@ -141,6 +143,7 @@ class StudyResult:
             "epochs_trained": self.epochs_trained,
             "tracking": dict(self.tracking),
             "warnings": list(self.warnings),
+            "recommendation": None if self.recommendation is None else dict(self.recommendation),
         }
 
 

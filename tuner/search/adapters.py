@@ -8,6 +8,7 @@ pickles both into a file that it restores from; nothing here ever does, so they 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -100,6 +101,8 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
             end(number, result["failure"])
             stop = True
         else:
+            if scores := _nested(result, "test"):
+                self._search.scored(number, scores)
             stop = self._search.report(number, EpochMetrics(**{name: result[name] for name in _METRICS}))
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
@@ -108,6 +111,11 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         if trial.status == Trial.PENDING or not trial.should_recover():
             lines = str(trial.get_error() or "its process was lost").strip().splitlines()
             self._search.fail(trial.config["number"], f"its worker was lost: {lines[-1]}")
+
+
+def _nested(result: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what a worker returned under a name; Ray hands schedulers a flat copy of each result (2.60)."""
+    return {key.removeprefix(f"{name}/"): value for key, value in result.items() if key.startswith(f"{name}/")}
 
 
 class SilenceWatch(Callback):  # type: ignore[misc]

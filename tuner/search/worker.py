@@ -13,7 +13,7 @@ import torch
 from ray import tune
 
 from tuner import trial
-from tuner.datasets import Split
+from tuner.datasets import Examples, Split
 from tuner.training import Training, checkpoint
 
 CHECKPOINT_SECONDS = 5.0
@@ -28,12 +28,19 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     fault. What may have spoilt the device is raised, so that Ray replaces the process. `warnings` may stand beside.
     """
 
-    def setup(self, config: dict[str, Any], split: Split) -> None:
-        """Take the dataset (shared memory, one copy a node) and the first trial."""
+    scores_test = False
+    _test: Examples | None = None
+
+    def setup(self, config: dict[str, Any], split: Split, scores_test: bool = False) -> None:
+        """Take the dataset (shared memory, one copy a node) and the first trial.
+
+        With `scores_test` a trial's last step also returns `test`, its scores on the test split.
+        """
         assigned = ray.get_runtime_context().get_assigned_resources()
         torch.set_num_threads(max(1, int(assigned.get("CPU", 1))))
         self.device = torch.device("cuda" if assigned.get("GPU") and torch.cuda.is_available() else "cpu")
         self.split = split
+        self.scores_test = scores_test
         self.validation = trial.validation_split(split, self.device)
         self._begin(config)
 
@@ -64,13 +71,22 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             metrics = self.training.run_epoch(self.validation)
             if metrics.epoch in self.pausing_epochs:
                 self._save(self.training, asdict(metrics))
+            scores = self._test_scores(self.training)
         except torch.AcceleratorError:
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
             told = self._told() | {"failure": f"{type(error).__name__}: {error}", "out_of_memory": _no_memory(error)}
             self.training = None
             return told
-        return self._told() | asdict(metrics)
+        return self._told() | asdict(metrics) | scores
+
+    def _test_scores(self, training: Training) -> dict[str, Any]:
+        """Return what a training that is over scores on the test split, where that is asked for."""
+        if not self.scores_test or training.epochs_done < training.recipe.epochs:
+            return {}
+        if self._test is None:
+            self._test = self.split.load_test()
+        return {"test": trial.score_on_test(training, self._test)}
 
     def _begin(self, config: dict[str, Any]) -> None:
         self.training = None

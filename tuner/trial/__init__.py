@@ -10,7 +10,9 @@ Nothing here knows Ray, Optuna or MLflow:
 
 from tuner.trial.check import check_model
 from tuner.trial.config import SECTIONS, TRAINING, resolve
+from tuner.trial.cost import policy_cost
 from tuner.trial.run import build, expected_strength, image_shape, load_data, run, validation_split
+from tuner.trial.score import score_on_test
 
 __all__ = [
     "SECTIONS",
@@ -20,7 +22,9 @@ __all__ = [
     "expected_strength",
     "image_shape",
     "load_data",
+    "policy_cost",
     "resolve",
     "run",
+    "score_on_test",
     "validation_split",
 ]
