@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
+import optuna
+
 from tuner import space, trial
 from tuner.datasets import Split
-from tuner.errors import ConfigError, Path, Problem
+from tuner.errors import ConfigError, Path, Problem, UsageError
 from tuner.spec import StudySpec
+
+_DATA = "data"
 
 _OF_ANY_SIZE = {"ratio", "probability", "off_epochs", "weights"}
 
@@ -35,6 +40,34 @@ def load(spec: StudySpec) -> Split:
     if problems:
         raise spec.failure(problems)
     return split
+
+
+def require_same_data(study: optuna.Study, split: Split) -> None:
+    """Check that a study goes on with the very images that it began with, and remember them where it begins.
+
+    Raises:
+        UsageError: they have changed.
+    """
+    found = fingerprint(split)
+    kept = study.user_attrs.get(_DATA)
+    if kept is None:
+        study.set_user_attr(_DATA, found)
+    elif kept != found:
+        raise UsageError(
+            f"the images or labels of data set {split.name} have changed since study {study.study_name} began, so that "
+            "its trials cannot be compared with new ones; bring the old data back, or run the file as a study of its "
+            "own: tuner run FILE --fork"
+        )
+
+
+def fingerprint(split: Split) -> str:
+    """Return a digest of every image and label that is trained and validated on, in their order, and of the classes."""
+    digest = hashlib.blake2b(json.dumps(split.classes).encode(), digest_size=16)
+    for part in (split.training, split.validation):
+        digest.update(f"{part.images.shape}".encode())
+        digest.update(part.images.data)
+        digest.update(part.labels.data)
+    return digest.hexdigest()
 
 
 def _shape(mixing: Any) -> Any:

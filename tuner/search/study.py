@@ -53,6 +53,7 @@ def run(
             (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
             study = storage.create(spec.name, spec.objective.mode == "max")
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex, source=spec.source)
+            check.require_same_data(study, split)
             baselines.enqueue(study, queued)
             if others:
                 warm_start.add(spec, study, others)
@@ -71,7 +72,7 @@ def resume(
     What MLflow lacks is told to it again; where nothing is left to run, that is all, and Ray is not started.
 
     Raises:
-        UsageError: there is no such study, its file has changed, or another driver runs it.
+        UsageError: there is no such study, its file or its data have changed, or another driver runs it.
     """
     study = storage.load(spec.name)
     changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
@@ -84,6 +85,7 @@ def resume(
         if warm_start.is_missing(spec, study):
             warm_start.add(spec, study, warm_start.sources(spec))
         split = check.load(spec)
+        check.require_same_data(study, split)
         searched = Search(spec, study, slots=1, spent_seconds=Clock(study).seconds())
         if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
             return _read(search_on(Running(spec, study, split, lease, 1), observers, begun), spec, study)
@@ -109,6 +111,7 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
         if not confirm.is_wanted(spec, study):
             return _read(result, spec, study)
         split = check.load(spec)
+        check.require_same_data(study, split)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
             running = Running(spec, study, split, lease, slots)
