@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.search.conftest import begin
@@ -29,12 +30,12 @@ def test_the_same_data_loaded_again_are_the_same(load, split):
 def test_data_that_changed_since_are_refused_with_the_way_out(load, split, part, changed):
     study = begin(load()).study
     check.require_same_data(study, split)
-    examples = getattr(split, part).take(list(range(len(getattr(split, part)))))
+    examples = getattr(split, part).take(np.arange(len(getattr(split, part))))
     if changed == "image":
         examples.images[3, 0, 2, 2] ^= 1
     elif changed == "label":
         examples.labels[3] = (examples.labels[3] + 1) % 10
     else:
-        examples = examples.take([1, 0, *range(2, len(examples))])
+        examples = examples.take(np.array([1, 0, *range(2, len(examples))]))
     with pytest.raises(UsageError, match=r"of data set digits have changed .*--fork"):
         check.require_same_data(study, replace(split, **{part: examples}))
