@@ -20,9 +20,8 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from tuner import space, trial
-from tuner.home import study_directory
 from tuner.results import EpochMetrics, TrialRecord, TrialState
-from tuner.search import causes
+from tuner.search import causes, checkpoints
 from tuner.search.asha import Asha
 from tuner.search.baselines import drawn_template
 from tuner.search.observer import Observer
@@ -141,6 +140,9 @@ class Search:
         live = self._live.get(number)
         if live is None or not self._is_ours():
             return True
+        if wrong := metrics.wrong():
+            self._end(live, OptunaState.FAIL, causes.impossible(wrong))
+            return True
         if not metrics.is_finite():
             self._end(live, OptunaState.FAIL, causes.diverged(metrics))
             return True
@@ -198,7 +200,7 @@ class Search:
 
     def checkpoint_path(self, number: int) -> Path:
         """Return where a trial's last checkpoint lies."""
-        return study_directory(self.spec.name) / "checkpoints" / f"{number}.pt"
+        return checkpoints.last(self.spec.name, number)
 
     def too_many_failures(self) -> bool:
         """Tell whether the study's first trials all failed, so that going on would waste the rest."""
@@ -309,7 +311,6 @@ class Search:
         live.handle.set_user_attr("cause", cause)
         self.study.tell(live.handle, value, state=state)
         del self._live[live.record.number]
-        self.checkpoint_path(live.record.number).unlink(missing_ok=True)
         self._end_for_observers(replace(live.record, state=_FINAL[state], cause=cause))
 
     def _replay(self) -> None:

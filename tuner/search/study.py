@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,8 @@ from tuner.results import (
     TrialRecord,
     TrialState,
 )
-from tuner.search import baselines, changes, check, session, storage, stored
+from tuner.search import baselines, causes, changes, check, session, storage, stored
+from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.lease import Lease, only_driver
 from tuner.search.observer import Observer
 from tuner.search.recording import Recording
@@ -61,6 +61,7 @@ def run(
     storage.refuse_existing(spec.name)
     require_writable()
     queued = baselines.queue(spec)
+    session.require_gpus(spec.resources.gpus)
     split = check.load(spec)
     with session.connected() as nodes:
         slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
@@ -95,6 +96,7 @@ def resume(
         split = check.load(spec)
         if Search(spec, study, slots=1, spent_seconds=_Clock(study).seconds()).finished:
             return _drive(spec, study, split, lease, 1, observers=observers, begun=begun)
+        session.require_gpus(spec.resources.gpus)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
             return _drive(spec, study, split, lease, slots, observers=observers, begun=begun)
@@ -118,7 +120,8 @@ def _drive(
     if not study.user_attrs.get("recorded", True):
         record.repeat(study)
     storage.set_state(study, recorded=False)
-    heard_by: list[Observer] = [record, clock, *observers]
+    kept = KeptCheckpoints(spec.name, storage.records(study), spec.objective.mode == "max")
+    heard_by: list[Observer] = [record, clock, kept, *observers]
     search = Search(spec, study, slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
     begun(Begun(slots, search.trials_wanted, where.shown, ended_before))
@@ -145,7 +148,8 @@ def _drive(
         storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
     ended = stored.result(study, state, seconds, stored.run_ids(study))
     stopping = stored.judged(ended.trials, spec.scheduler, spec.epochs, spec.objective.mode == "max")
-    warnings = [*spec.warnings, *split.warnings, *search.warnings, *_complaints(report, ended, stopping)]
+    complaints = [*kept.complaints(), *_complaints(report, ended, stopping)]
+    warnings = [*spec.warnings, *split.warnings, *search.warnings, *complaints]
     return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
 
 
@@ -184,7 +188,7 @@ def _complaints(report: TrackingReport, ended: StudyResult, stopping: Safety | N
         advice = f"when it answers again, `tuner resume {ended.study}` records what is missing"
         yield f"MLflow lacks {report.unwritten} records of this study ({report.error}); {advice}"
     if ended.state is StudyState.FAILED:
-        yield f"the commonest causes of failure: {_commonest_causes(ended.trials)}"
+        yield f"the commonest causes of failure: {causes.commonest(ended.trials)}"
     if stopping is not None and stopping.is_safe is False:
         yield stopping.words
 
@@ -199,8 +203,3 @@ def _state(search: Search) -> StudyState:
     if search.finished and not search.wants_more():
         return StudyState.COMPLETED
     return StudyState.OUT_OF_BUDGET if search.out_of_budget else StudyState.INTERRUPTED
-
-
-def _commonest_causes(trials: Sequence[TrialRecord]) -> str:
-    causes = Counter(trial.cause for trial in trials if trial.state is TrialState.FAILED)
-    return "; ".join(f"{cause} ({count} trials)" for cause, count in causes.most_common(3))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,14 @@ from ray import tune
 
 from tuner import trial
 from tuner.datasets import Split
+from tuner.search import checkpoints, memory
 from tuner.training import Training, checkpoint
 
 CHECKPOINT_SECONDS = 5.0
 """At most this much training is lost with a worker."""
+
+_UNPICKLABLE = (pickle.PicklingError, AttributeError, TypeError)
+"""What pickle raises of what a network may keep in its state beside tensors: functions, locks, files."""
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
@@ -28,12 +35,15 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     fault. What may have spoilt the device is raised, so that Ray replaces the process. `warnings` may stand beside.
     """
 
-    def setup(self, config: dict[str, Any], split: Split) -> None:
-        """Take the dataset (shared memory, one copy a node) and the first trial."""
+    checkpoint_bytes: int | None = None
+
+    def setup(self, config: dict[str, Any], split: Split, checkpoint_bytes: int | None = None) -> None:
+        """Take the dataset (shared memory, one copy a node), the checkpoints' budget and the first trial."""
         assigned = ray.get_runtime_context().get_assigned_resources()
         torch.set_num_threads(max(1, int(assigned.get("CPU", 1))))
         self.device = torch.device("cuda" if assigned.get("GPU") and torch.cuda.is_available() else "cpu")
         self.split = split
+        self.checkpoint_bytes = checkpoint_bytes
         self.validation = trial.validation_split(split, self.device)
         self._begin(config)
 
@@ -58,10 +68,13 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             else:
                 self._save_if_due(self.training)
             metrics = self.training.run_epoch(self.validation)
+            if self.training.epochs_done >= self.training.recipe.epochs:
+                self._keep_network(self.training)
         except torch.AcceleratorError:
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
-            told = self._told() | {"failure": f"{type(error).__name__}: {error}", "out_of_memory": _no_memory(error)}
+            self._require_sound_device()
+            told = self._told() | self._failure(error)
             self.training = None
             return told
         return self._told() | asdict(metrics)
@@ -74,6 +87,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.checkpoint_path = Path(config["checkpoint"])
         self._saved_at = time.monotonic()
         self._warnings: list[str] = []
+        self._warned_of: set[str] = set()
 
     def _told(self) -> dict[str, Any]:
         told = {"number": self.number, "warnings": self._warnings}
@@ -101,12 +115,30 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def _save_if_due(self, training: Training) -> None:
         if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
             self._saved_at = time.monotonic()
-            try:
-                checkpoint.save(self.checkpoint_path, training.state())
-            except OSError as error:  # a full disk: the last checkpoint is kept, and the trial can do without a new one
-                self._warnings.append(f"its checkpoint could not be written: {error}")
+            self._save(self.checkpoint_path, training.state, "checkpoint", "if its process is lost, it repeats more")
 
+    def _keep_network(self, training: Training) -> None:
+        """Write the trained network to a file that no trial goes on from: it is ahead of what is stored."""
+        state = partial(trial.network_state, training, self.trial_config, self.split)
+        self._save(checkpoints.trained(self.checkpoint_path), state, "trained network", "its numbers are not lost")
 
-def _no_memory(error: Exception) -> bool:
-    """Tell whether memory ran out, on the device or off it; by name, for libraries have errors of their own."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    def _save(self, path: Path, state: Callable[[], dict[str, Any]], what: str, consequence: str) -> None:
+        """Write a file where disk and budget have room; otherwise say so, once, and keep the file that was there."""
+        try:
+            checkpoint.save(path, state(), lambda size: checkpoints.require_room(path, size, self.checkpoint_bytes))
+        except (OSError, *_UNPICKLABLE) as error:
+            if what not in self._warned_of:
+                self._warnings.append(f"its {what} could not be written: {error}; {consequence}")
+            self._warned_of.add(what)
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        """Return what went wrong, in words."""
+        words = f"{type(error).__name__}: {error}"
+        if not memory.ran_out(error):
+            return {"failure": words, "out_of_memory": False}
+        return {"failure": f"{words.rstrip(': ')}; {memory.in_words(self.device)}", "out_of_memory": True}
+
+    def _require_sound_device(self) -> None:
+        """Raise what the device has to say, which may come later than the error that it caused."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)

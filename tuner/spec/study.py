@@ -128,6 +128,9 @@ class Limits(_Part):
     # A trial that reports nothing for so long hangs, and is ended. By default ten minutes, or ten times the longest
     # epoch seen so far: the first epoch is slow (data to the device, compilation), and epochs differ in length.
     trial_silence_minutes: Annotated[float, Gt(0)] | None = None
+    # What the checkpoints folder may hold. By default without bound, for it does not grow with the number of trials: it
+    # holds a checkpoint of each trial that can go on and one trained network. Where it is full, none are written.
+    checkpoint_gigabytes: Annotated[float, Gt(0)] | None = None
     # When the first five trials all fail, the next ones will too. One that ends well lifts the limit.
     failures: Annotated[int, Ge(1)] = 5
 
