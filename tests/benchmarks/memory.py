@@ -110,10 +110,8 @@ def memory_of_workers(config: dict[str, Any], split: Any, folder: Path) -> list[
             }
 
     trainable = ray.remote(num_cpus=1)(tune.with_parameters(Measured, split=split))
-    assigned = [
-        {"number": n, "config": config, "seed": n, "split_seed": 0, "checkpoint": str(folder / f"{n}.pt")}
-        for n in range(WORKERS)
-    ]
+    same = {"config": config, "epochs": 0, "pausing_epochs": ()}
+    assigned = [{**same, "number": n, "seed": n, "checkpoint": str(folder / f"{n}.pt")} for n in range(WORKERS)]
     workers = [trainable.remote(config=one) for one in assigned]
     reports = ray.get([worker.train.remote() for worker in workers])
     failures = [report["failure"] for report in reports if "failure" in report]

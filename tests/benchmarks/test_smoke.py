@@ -13,6 +13,7 @@ SCRIPTS = (
     "mixing",
     "noisy_boundary",
     "oracles",
+    "recommend",
     "record_curves",
     "recorded_search",
     "search",

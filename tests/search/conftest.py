@@ -51,6 +51,7 @@ def load(tmp_path: Path) -> Callable[..., spec.StudySpec]:
 def begin(loaded: spec.StudySpec, slots: int = 1, **more: object) -> Search:
     """Create the study's storage with its baselines, and its search."""
     study = storage.create(loaded.name, loaded.objective.mode == "max")
+    storage.set_state(study, metric=loaded.objective.metric)
     baselines.enqueue(study, baselines.queue(loaded))
     return Search(loaded, study, slots, **more)
 
@@ -66,7 +67,7 @@ def metrics(epoch: int, value: float, seconds: float = 1.0) -> EpochMetrics:
 
 def train(search: Search, assignment: Assignment, curve: Curve, upto: int = 10**6) -> int:
     """Report a trial's curve until it is told to stop or `upto` epochs are done; return the epochs reported."""
-    for epoch in range(1, upto + 1):
+    for epoch in range(assignment.epochs + 1, upto + 1):
         if search.report(assignment.number, metrics(epoch, curve(assignment, epoch))):
             return epoch
     return upto

@@ -80,7 +80,8 @@ def drive(search: Driven, curves: Curves, workers: int, pace: Pace = same_pace) 
     while True:
         while len(running) < workers and (assignment := search.ask()) is not None:
             running[assignment.number] = curves(assignment), pace(assignment)
-            heapq.heappush(events, (now + running[assignment.number][1], assignment.number, 1))
+            first = now + running[assignment.number][1]
+            heapq.heappush(events, (first, assignment.number, assignment.epochs + 1))
         if not events:
             return now
         now, number, epoch = heapq.heappop(events)

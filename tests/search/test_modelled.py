@@ -69,7 +69,7 @@ def test_while_the_process_draws_nobody_waits(load):
     late = time.monotonic() + 60
     while (other := search.ask()) is None and time.monotonic() < late:
         time.sleep(0.01)
-    assert other.number == running.number + 1
+    assert other.number > running.number
 
 
 def test_a_point_that_was_being_drawn_when_the_study_was_interrupted_is_the_next_one_to_run(load):

@@ -172,7 +172,7 @@ def test_hours_used_up_leave_running_trials_for_a_resume(load, monkeypatch):
     search = begin(load("limits.hours=1"))
     assignment = search.ask()
     search.report(assignment.number, metrics(1, 0.5))
-    monkeypatch.setattr("tuner.search.search.time.monotonic", lambda: 10**9)
+    monkeypatch.setattr("tuner.search.budget.time.monotonic", lambda: 10**9)
     assert search.report(assignment.number, metrics(2, 0.5))
     assert search.out_of_budget
     assert search.finished
@@ -205,8 +205,7 @@ def test_a_configuration_drawn_again_gets_a_new_seed(load):
     search = begin(load("search.sampler=random", "search.trials=20", text=text))
     drive(search, rising)
     mixup = [r.seed for r in records(search) if r.params["mixing.name"] == "mixup"]
-    assert len(mixup) > 2
-    assert mixup == list(range(len(mixup)))
+    assert mixup == [0, 1, 2]
 
 
 def test_loss_objectives_stop_the_larger_value(load):

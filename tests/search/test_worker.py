@@ -27,10 +27,11 @@ CONFIG = {
 class Actor(worker.TrialActor):
     """The actor without Ray around it."""
 
-    def __init__(self, split, path: Path) -> None:
+    def __init__(self, split, path: Path, epochs: int = 0, pausing_epochs: tuple[int, ...] = ()) -> None:
         self.split, self.device = split, torch.device("cpu")
         self.validation = trial.validation_split(split)
-        self._begin({"number": 0, "config": trial.resolve(CONFIG), "seed": 0, "checkpoint": str(path)})
+        stored = {"epochs": epochs, "pausing_epochs": pausing_epochs}
+        self._begin({"number": 0, "config": trial.resolve(CONFIG), "seed": 0, "checkpoint": str(path), **stored})
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,15 @@ def test_another_worker_goes_on_with_the_same_numbers(split, tmp_path, monkeypat
     again = Actor(split, tmp_path / "0.pt").step()  # the last save was before the third step
     for key in ("epoch", "train_loss", "val_nll", "val_accuracy"):
         assert again[key] == expected[2][key]
+
+
+def test_a_trial_that_may_have_to_wait_is_saved_with_what_the_study_may_not_have_stored(split, tmp_path):
+    first = Actor(split, tmp_path / "0.pt", pausing_epochs=(2,))
+    expected = [first.step() for _ in range(3)]
+    told = Actor(split, tmp_path / "0.pt", epochs=1).step()  # the driver died before it stored epoch 2
+    assert told == expected[1]
+    after = Actor(split, tmp_path / "0.pt", epochs=2).step()
+    assert (after["epoch"], after["train_loss"]) == (3, expected[2]["train_loss"])
 
 
 def test_the_trained_network_is_written_with_the_last_epoch_to_a_file_of_its_own(split, tmp_path):

@@ -54,11 +54,13 @@ class Progress:
         if self._epochs_before is None:
             return [f"loading the data and starting Ray, {words.duration(time.monotonic() - self._start)}"]
         counts = {state: sum(trial.state is state for trial in self.trials.values()) for state in TrialState}
+        waiting = sum(map(_is_waiting, self.trials.values()))
+        paused = f"{waiting} waiting, " if waiting else ""
         trained = sum(trial.epochs for trial in self.trials.values())
         elapsed = time.monotonic() - self._start
         return [
-            f"trials {len(self.trials)} of {self.trials_wanted}: {counts[TrialState.RUNNING]} running, "
-            f"{counts[TrialState.PRUNED]} stopped, {counts[TrialState.COMPLETE]} done, "
+            f"trials {len(self.trials)} of {self.trials_wanted}: {counts[TrialState.RUNNING] - waiting} running, "
+            f"{paused}{counts[TrialState.PRUNED]} stopped, {counts[TrialState.COMPLETE]} done, "
             f"{counts[TrialState.FAILED]} failed",
             self._best(),
             f"{trained} epochs, {words.duration(elapsed)}{self._left(trained, elapsed, self._epochs_before)}",
@@ -68,7 +70,7 @@ class Progress:
         """Draw the summary and a row for each running trial."""
         table = Table("trial", "policy", "epoch", self.metric, box=None, padding=(0, 2))
         for trial in self.trials.values():
-            if trial.state is TrialState.RUNNING:
+            if trial.state is TrialState.RUNNING and not _is_waiting(trial):
                 value = words.metric(self.metric, trial.curve[-1]) if trial.curve else ""
                 table.add_row(str(trial.number), words.policy(trial.params), f"{trial.epochs}/{self.epochs}", value)
         return Group(*(Text(line) for line in self.summary()), table)
@@ -92,6 +94,11 @@ class Progress:
         expected = sum(ended) / len(ended) * self.trials_wanted
         left = max(0.0, expected - trained) * elapsed / (trained - before)
         return f", about {words.duration(left)} left"
+
+
+def _is_waiting(trial: TrialRecord) -> bool:
+    """Tell whether an unfinished trial has no process: it pauses at a rung, or goes on when it can be alone."""
+    return trial.state is TrialState.RUNNING and bool(trial.cause)
 
 
 @contextmanager

@@ -81,6 +81,7 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
     def begun(what: study.Begun) -> None:
         progress.begin(what.trials, what.ended)
         sys.stderr.write(f"study {loaded.name}: {what.slots} trials at a time; MLflow: {what.tracking_uri}\n")
+        sys.stderr.writelines(f"{note}\n" for note in what.notes)
 
     carry_out = study.resume if resuming else study.run
     with output.others_on_stderr(), live.shown(progress):

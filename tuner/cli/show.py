@@ -34,12 +34,12 @@ def status(name: str, as_json: bool) -> None:
     result = stored.stored(name)
     metric, maximise = stored.objective(name)
     stopping = stored.stopping(name, result.trials)
+    notes = stored.notes(name)
     if output.wants_json(as_json):
-        output.print_json(
-            result.as_json() | {"metric": metric, "stopping": None if stopping is None else stopping.as_json()}
-        )
+        judged = None if stopping is None else stopping.as_json()
+        output.print_json(result.as_json() | {"metric": metric, "stopping": judged, "notes": list(notes)})
         return
-    output.print_tables(*run.summary(result, metric, maximise))
+    output.print_tables(*run.summary(result, metric, maximise), *notes)
     if stopping is not None:
         output.print_tables(*_stopping(stopping, metric))
 

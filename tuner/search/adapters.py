@@ -55,6 +55,8 @@ class SearchSearcher(Searcher):  # type: ignore[misc]
             "config": dict(assignment.config),
             "seed": assignment.seed,
             "checkpoint": str(assignment.checkpoint),
+            "epochs": assignment.epochs,
+            "pausing_epochs": assignment.pausing_epochs,
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

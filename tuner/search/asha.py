@@ -1,4 +1,4 @@
-"""ASHA, the stopping variant: at each rung a trial goes on only among the best of its stratum.
+"""ASHA: at each rung a trial goes on only among the best of its stratum; the others stop, or pause.
 
 Own code where Ray's is wrong (reference: ray 2.60 async_hyperband.py): there NaN is never stopped, a report that
 skips a milestone is recorded at one rung only, equal scores can stop everyone, rungs are lost on restart. Here
@@ -10,7 +10,7 @@ Source: Li et al., A System for Massively Parallel Hyperparameter Tuning (arXiv 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 
@@ -58,9 +58,29 @@ class Asha:
         values = self._rungs[stratum, epoch]
         values.setdefault(number, value)
         threshold = self.threshold(values.values())
-        return Decision(value < threshold if self.maximise else value > threshold, threshold)
+        return Decision(self._is_short(values[number], threshold), threshold)
+
+    def promotable(self, paused: Mapping[int, tuple[str, int]]) -> int | None:
+        """Return which paused trial goes on, of those that are now among the best of their rung; None where none is.
+
+        `paused` says in which stratum and after which epoch each pauses. The furthest goes first, then the best.
+        """
+        sign = 1 if self.maximise else -1
+        found = [
+            (epoch, sign * self._rungs[stratum, epoch][number], -number)
+            for number, (stratum, epoch) in paused.items()
+            if not self._is_short(self._rungs[stratum, epoch][number], self.needed(stratum, epoch))
+        ]
+        return -max(found)[2] if found else None
+
+    def needed(self, stratum: str, epoch: int) -> float:
+        """Return the value that a trial must have at a rung, by what is recorded there now."""
+        return self.threshold(self._rungs[stratum, epoch].values())
 
     def threshold(self, values: Collection[float]) -> float:
         """Return the value that a trial must reach among those recorded at a rung, its own included."""
         ranked = sorted(values, reverse=self.maximise)
         return ranked[max(1, len(ranked) // self.reduction) - 1]
+
+    def _is_short(self, value: float, threshold: float) -> bool:
+        return value < threshold if self.maximise else value > threshold

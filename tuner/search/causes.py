@@ -31,11 +31,18 @@ def impossible(wrong: str) -> str:
 
 
 def fell_short(metric: str, epoch: int, value: float, threshold: float) -> str:
-    """Say at which rung the trial stopped: its value, and the one it had to reach (shares in percent)."""
-    word = "below" if metric in _LARGER_IS_BETTER else "above"
-    if metric in _SHARES:
-        return f"stopped at epoch {epoch}: {value * 100:.1f} {word} {threshold * 100:.1f}"
-    return f"stopped at epoch {epoch}: {value:.4f} {word} {threshold:.4f}"
+    """Say at which rung the trial stopped: its value, and the one it had to reach."""
+    return f"stopped at epoch {epoch}: {_against(metric, value, threshold)}"
+
+
+def paused(metric: str, epoch: int, value: float, threshold: float) -> str:
+    """Say at which rung the trial waits, and for what."""
+    return f"paused at epoch {epoch}: {_against(metric, value, threshold)}"
+
+
+def never_went_on(metric: str, epoch: int, value: float, threshold: float) -> str:
+    """Say at which rung the trial waited to the end of the study: its value, and the one it had to reach by then."""
+    return f"paused at epoch {epoch} and never went on: {_against(metric, value, threshold)}"
 
 
 def out_of_hours(hours: float | None) -> str:
@@ -69,3 +76,11 @@ def commonest(trials: Sequence[TrialRecord], most: int = 3) -> str:
 
 def _trials(count: int) -> str:
     return "1 trial" if count == 1 else f"{count} trials"
+
+
+def _against(metric: str, value: float, threshold: float) -> str:
+    """Return a value and what it fell short of, shares in percent."""
+    word = "below" if metric in _LARGER_IS_BETTER else "above"
+    if metric in _SHARES:
+        return f"{value * 100:.1f} {word} {threshold * 100:.1f}"
+    return f"{value:.4f} {word} {threshold:.4f}"

@@ -19,16 +19,17 @@ GIGABYTE = 10**9
 
 _TRAINED = ".trained.pt"
 _OURS = re.compile(r"(?P<number>\d+)\.((?P<last>pt)|(?P<trained>trained\.pt)|(trained\.)?\w+\.partial)")
+"""What workers write, after the prefix of what belongs to a study; `partial` is what a killed one has left."""
 
 
 def folder(study: str) -> Path:
-    """Return where a study's checkpoints lie."""
-    return study_directory(study) / "checkpoints"
+    """Return where a study's checkpoints lie, and those of what belongs to it (`NAME.confirm`)."""
+    return study_directory(study.partition(".")[0]) / "checkpoints"
 
 
 def last(study: str, number: int) -> Path:
     """Return where a trial's last checkpoint lies: what it goes on from."""
-    return folder(study) / f"{number}.pt"
+    return folder(study) / f"{_prefix(study)}{number}.pt"
 
 
 def trained(checkpoint: Path) -> Path:
@@ -105,16 +106,22 @@ class KeptCheckpoints:
                 path.unlink(missing_ok=True)
 
     def _obsolete(self) -> Iterator[Path]:
+        prefix = _prefix(self._study)
         for path in _files(folder(self._study)):
-            named = _OURS.fullmatch(path.name)
+            named = _OURS.fullmatch(path.name.removeprefix(prefix)) if path.name.startswith(prefix) else None
             if named and not self._serves(int(named["number"]), bool(named["last"]), bool(named["trained"])):
                 yield path
 
     def _serves(self, number: int, is_last: bool, is_trained: bool) -> bool:
-        if is_last:
-            return number in self._unfinished
-        is_best = self._best is not None and number == self._best.number
-        return number in self._begun or (is_trained and is_best)
+        """Tell whether a file is of use: a trial whose last epoch is stored ends without training again."""
+        if is_trained and self._best is not None and number == self._best.number:
+            return True
+        return number in (self._unfinished if is_last or is_trained else self._begun)
+
+
+def _prefix(study: str) -> str:
+    part = study.partition(".")[2]
+    return f"{part}." if part else ""
 
 
 def _files(place: Path) -> Iterable[Path]:

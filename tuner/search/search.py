@@ -6,12 +6,9 @@ Optuna's storage before anybody acts on it, and everything here is rebuilt from 
 
 from __future__ import annotations
 
-import json
-import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +16,15 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from tuner import space, trial
-from tuner.results import EpochMetrics, TrialRecord, TrialState
+from tuner.results import EpochMetrics, TrialRecord
 from tuner.search import causes, checkpoints
-from tuner.search.asha import Asha
-from tuner.search.baselines import drawn_template
+from tuner.search.budget import Budget
+from tuner.search.drawing import Drawing, requeue
+from tuner.search.live import Live, is_to_run_alone
 from tuner.search.observer import Observer
-from tuner.search.samplers import SLOW, sampler
-from tuner.search.storage import epoch_key, history, is_started, record
-from tuner.search.strata import stratum
+from tuner.search.rungs import Rungs, is_paused
+from tuner.search.storage import history, is_started
 from tuner.spec import StudySpec
-
-_FINAL = {
-    OptunaState.COMPLETE: TrialState.COMPLETE,
-    OptunaState.PRUNED: TrialState.PRUNED,
-    OptunaState.FAIL: TrialState.FAILED,
-}
-
-_TRIED_ALONE = "tried_alone"
-_LOST = "times_lost"
 
 _SURELY_SAVED_SECONDS = 20.0
 """After so much training a trial has a checkpoint, unless somebody removed it."""
@@ -45,21 +32,17 @@ _SURELY_SAVED_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker needs to train one trial: its resolved configuration, its seed, where its checkpoint lies."""
+    """What a worker needs to train one trial: its resolved configuration, its seed, where its checkpoint lies.
+
+    `epochs` of it are stored already. After the epochs `pausing_epochs` it may have to wait, so its state is kept then.
+    """
 
     number: int
     config: Mapping[str, Any]
     seed: int
     checkpoint: Path
-
-
-@dataclass
-class _Live:
-    """A trial that runs: Optuna's handle, what is known of it, and the stratum that it is compared in."""
-
-    handle: optuna.Trial
-    record: TrialRecord
-    stratum: str
+    epochs: int = 0
+    pausing_epochs: tuple[int, ...] = ()
 
 
 class Search:
@@ -86,23 +69,20 @@ class Search:
         self.warnings: list[str] = []
         self._is_ours = is_ours
         self._metric = spec.objective.metric
-        self._template = drawn_template(spec)
-        self._asha = self._make_asha()
-        self._live: dict[int, _Live] = {}
+        self._drawing = Drawing(spec, study)
+        self._rungs = Rungs(spec)
+        self._budget = Budget(spec.limits, spent_seconds)
+        self._live: dict[int, Live] = {}
         self._unfinished: deque[int] = deque()
-        self._background = ThreadPoolExecutor(1, "tuner-sampler") if spec.search.sampler in SLOW else None
-        self._drawing: Future[optuna.Trial] | None = None
         self._alone: deque[int] = deque()
         self._epochs_trained = 0
-        self._configs: Counter[str] = Counter()
-        hours = spec.limits.hours
-        self._deadline = None if hours is None else time.monotonic() + hours * 3600 - spent_seconds
         self._replay()
 
     @property
     def finished(self) -> bool:
         """Tell whether nothing runs and nothing more will be started."""
-        return (not self._live and self._drawing is None and not self._may_start()) or not self._is_ours()
+        is_idle = not self._live and not self._drawing.is_drawing
+        return (is_idle and not self._may_start()) or not self._is_ours()
 
     @property
     def trials_wanted(self) -> int:
@@ -116,21 +96,14 @@ class Search:
 
         A slow sampler draws in the background while other trials run, and until it is done there is none.
         """
-        if len(self._live) >= self.slots or not self._is_ours():
-            return None
-        if self._drawing is None and not self._may_start():
-            return None
-        handle = self._next()
-        if handle is None:
-            return None
-        live = self._enter(handle)
-        self._tell(lambda observer: observer.trial_started(live.record))
-        return Assignment(
-            live.record.number,
-            live.record.config,
-            live.record.seed,
-            self.checkpoint_path(live.record.number),
-        )
+        while len(self._live) < self.slots and self._is_ours() and (self._drawing.is_drawing or self._may_start()):
+            number = self._next()
+            if number is None:
+                return None
+            live = self._enter(number)
+            if not self._is_decided(live):
+                return self._assignment(live.record)
+        return None
 
     def report(self, number: int, metrics: EpochMetrics) -> bool:
         """Record an epoch of a trial and return whether the trial must stop now.
@@ -148,8 +121,9 @@ class Search:
             return True
         if metrics.epoch < live.record.epochs:
             return False  # repeated after a checkpoint, and decided then, among the trials of then
-        self._record(live, metrics)
-        return self._decide(live, metrics)
+        self._epochs_trained += metrics.epoch > live.record.epochs
+        live.report(metrics)
+        return self._decide(live, metrics.epoch, metrics.as_dict()[self._metric])
 
     def fail(self, number: int, cause: str) -> None:
         """End a trial that broke."""
@@ -165,13 +139,13 @@ class Search:
         """Count that a trial's process was lost; it goes on from its checkpoint."""
         live = self._live.get(number)
         if live is not None and self._is_ours():
-            live.handle.set_user_attr(_LOST, self.times_lost(number) + 1)
+            live.count_loss()
             self.warn(number, "its process was lost, and it went on from its last checkpoint")
 
     def times_lost(self, number: int) -> int:
         """Return how often a running trial's process was lost, also under earlier drivers."""
         live = self._live.get(number)
-        return 0 if live is None else int(live.handle.user_attrs.get(_LOST, 0))
+        return 0 if live is None else live.times_lost
 
     def hang(self, number: int, seconds: float) -> None:
         """End a trial that reported nothing for so long."""
@@ -184,23 +158,24 @@ class Search:
         live = self._live.get(number)
         if live is None or not self._is_ours():
             return
-        if live.handle.user_attrs.get(_TRIED_ALONE):
+        if live.was_tried_alone:
             self._end(live, OptunaState.FAIL, error)
             return
-        live.handle.set_user_attr(_TRIED_ALONE, True)
-        self._set_aside(number, self._alone, causes.out_of_memory(error))
+        self._alone.append(number)
+        self._live.pop(number).set_aside(causes.out_of_memory(error), alone=True)
 
     def interrupt(self, cause: str) -> None:
         """Leave every running trial to a later resume: it keeps its checkpoint and its place."""
-        if self._drawing is not None and self._drawing.exception() is None:
-            self._unfinished.append(self._drawing.result().number)
-        self._drawing = None
+        drawn = self._drawing.abandon()
+        if drawn is not None:
+            self._unfinished.append(drawn)
         for number in list(self._live):
-            self._set_aside(number, self._unfinished, cause)
+            self._unfinished.append(number)
+            self._live.pop(number).set_aside(cause)
 
     def checkpoint_path(self, number: int) -> Path:
         """Return where a trial's last checkpoint lies."""
-        return checkpoints.last(self.spec.name, number)
+        return checkpoints.last(self.study.study_name, number)
 
     def too_many_failures(self) -> bool:
         """Tell whether the study's first trials all failed, so that going on would waste the rest."""
@@ -213,151 +188,102 @@ class Search:
 
     def wants_more(self) -> bool:
         """Tell whether trials are left to run, whatever the budget says."""
-        return bool(self._alone) or not self._is_drawing_over()
-
-    def _is_drawing_over(self) -> bool:
-        """Tell whether all is done but the trials that are tried once more on their own."""
-        trials = self.study.get_trials(deepcopy=False)
-        if self._unfinished or any(trial.state is OptunaState.WAITING for trial in trials):
-            return False
-        started = sum(is_started(trial) for trial in trials)
-        return self.spec.search.sampler == "grid" or started >= self.spec.search.trials
+        return bool(self._unfinished or self._alone or self._rungs.paused) or not self._drawing.is_over()
 
     def _may_start(self) -> bool:
         return not self._is_spent() and not self.too_many_failures() and self.wants_more()
 
-    def _next(self) -> optuna.Trial | None:
-        if self._drawing is None and self._is_drawing_over():
-            # What ran out of memory goes on when nothing else is on the device.
-            return None if self._live else self._resumed(self._alone.popleft())
-        return self._resumed(self._unfinished.popleft()) if self._unfinished else self._drawn()
-
-    def _drawn(self) -> optuna.Trial | None:
-        """Return a new trial, or None while a slow sampler draws it and others run that need the event loop."""
-        if self._background is None:
-            return self._draw()
-        self._drawing = self._drawing or self._background.submit(self._draw)
-        if self._live and not self._drawing.done():
+    def _next(self) -> int | None:
+        """Return what runs next: what was interrupted, what was paused and may go on, what is new, what runs alone."""
+        if self._unfinished:
+            return self._resumed(self._unfinished.popleft())
+        promoted = self._rungs.promotable()
+        if promoted is not None:
+            return self._promoted(promoted)
+        if self._drawing.is_drawing or not self._drawing.is_over():
+            return self._drawing.next(may_wait=not self._live)
+        if self._live:
             return None
-        handle, self._drawing = self._drawing.result(), None
-        return handle
+        if self._alone:
+            # What ran out of memory goes on when nothing else is on the device.
+            return self._resumed(self._alone.popleft())
+        self._settle()
+        return None
 
-    def _draw(self) -> optuna.Trial:
-        """Take the first enqueued trial or ask the sampler, and write down the configuration and seed."""
-        trials = self.study.get_trials(deepcopy=False)
-        number = next((t.number for t in trials if t.state is OptunaState.WAITING), len(trials))
-        self.study.sampler = sampler(self.spec.search.sampler, self.spec.seed, number, self._template)
-        handle = self.study.ask()
-        template = self._template
-        block = handle.user_attrs.get("mixing")
-        if block is not None:
-            template = replace(template, entries={**template.entries, "mixing": space.parse(json.loads(block))})
-        config = trial.resolve(space.suggest(handle, template))
-        text = json.dumps(config, sort_keys=True)
-        handle.set_user_attr("config", text)
-        handle.set_user_attr("seed", self.spec.seed + self._configs[text])
-        self._configs[text] += 1
-        return handle
+    def _settle(self) -> None:
+        """Stop what paused to the end: nothing runs any more that could let it go on."""
+        for number in self._rungs.paused:
+            live = self._enter(number)
+            self._end(live, OptunaState.PRUNED, self._rungs.settle(number, live.record.curve[-1]))
 
-    def _resumed(self, number: int) -> optuna.Trial:
-        frozen = self.study.get_trials(deepcopy=False)[number]
-        trained = sum(metrics.seconds for metrics in history(frozen))
+    def _promoted(self, number: int) -> int:
+        self._rungs.promote(optuna.Trial(self.study, self._frozen(number)._trial_id))
+        return self._resumed(number)
+
+    def _resumed(self, number: int) -> int:
+        trained = sum(metrics.seconds for metrics in history(self._frozen(number)))
         if trained > _SURELY_SAVED_SECONDS and not self.checkpoint_path(number).exists():
             self.warn(number, f"its checkpoint {self.checkpoint_path(number)} is gone: it began again at epoch 1")
-        return optuna.Trial(self.study, frozen._trial_id)
+        return number
 
-    def _enter(self, handle: optuna.Trial) -> _Live:
-        live = _Live(handle, self._frozen(handle.number), "")
-        live.stratum = stratum(live.record.config, self.spec.scheduler.strata)
-        self._live[handle.number] = live
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[number]
+
+    def _enter(self, number: int) -> Live:
+        live = self._live[number] = Live(self.study, number, self._metric, self.observers)
         return live
 
-    def _record(self, live: _Live, metrics: EpochMetrics) -> None:
-        """Write the epoch down; one that was reported before (a resumed trial) is left as it was."""
-        if metrics.epoch <= live.record.epochs:
-            return
-        values = metrics.as_dict()
-        live.handle.set_user_attr(epoch_key(metrics.epoch), values)
-        live.handle.report(values[self._metric], metrics.epoch)
-        live.record = replace(live.record, curve=(*live.record.curve, values[self._metric]), metrics=values)
-        self._epochs_trained += 1
-        self._tell(lambda observer: observer.epoch_reported(live.record, metrics))
+    def _assignment(self, trial: TrialRecord) -> Assignment:
+        return Assignment(
+            trial.number,
+            trial.config,
+            trial.seed,
+            self.checkpoint_path(trial.number),
+            trial.epochs,
+            self._rungs.pausing_epochs,
+        )
 
-    def _decide(self, live: _Live, metrics: EpochMetrics) -> bool:
-        value = metrics.as_dict()[self._metric]
-        epochs = self.spec.epochs
-        if metrics.epoch >= epochs:
-            self._end(live, OptunaState.COMPLETE, causes.complete(epochs), value)
+    def _is_decided(self, live: Live) -> bool:
+        """Decide what a driver left undecided that died when it had stored an epoch; tell whether the trial ended."""
+        if not live.record.epochs:
+            return False
+        return self._decide(live, live.record.epochs, live.record.curve[-1])
+
+    def _decide(self, live: Live, epoch: int, value: float) -> bool:
+        """Decide after an epoch whether the trial must stop now."""
+        if epoch >= self.spec.epochs:
+            self._end(live, OptunaState.COMPLETE, causes.complete(epoch), value)
             return True
         if self._is_spent():
-            limits = self.spec.limits
-            over = causes.out_of_hours(limits.hours) if self._over_deadline() else causes.out_of_epochs(limits.epochs)
-            self.interrupt(over)
+            self.interrupt(self._budget.cause())
             return True
-        if self._asha is None:
+        shortfall = self._rungs.shortfall(live.handle, epoch, value)
+        if shortfall is None:
             return False
-        decision = self._asha.record(live.stratum, live.record.number, metrics.epoch, value)
-        if not decision.stop or decision.threshold is None or live.record.baseline:
-            return False
-        self._end(live, OptunaState.PRUNED, causes.fell_short(self._metric, metrics.epoch, value, decision.threshold))
+        if self._rungs.pause(live.handle, epoch, shortfall):
+            self._live.pop(live.record.number).set_aside(shortfall)
+        else:
+            self._end(live, OptunaState.PRUNED, shortfall)
         return True
 
-    def _set_aside(self, number: int, queue: deque[int], cause: str) -> None:
-        interrupted = replace(self._live.pop(number).record, cause=cause)
-        queue.append(number)
-        self._end_for_observers(interrupted)
-
-    def _end(self, live: _Live, state: OptunaState, cause: str, value: float | None = None) -> None:
-        live.handle.set_user_attr("cause", cause)
-        self.study.tell(live.handle, value, state=state)
+    def _end(self, live: Live, state: OptunaState, cause: str, value: float | None = None) -> None:
         del self._live[live.record.number]
-        self._end_for_observers(replace(live.record, state=_FINAL[state], cause=cause))
+        live.end(state, cause, value)
+        self.checkpoint_path(live.record.number).unlink(missing_ok=True)
 
     def _replay(self) -> None:
         """Rebuild rungs, seeds and the unfinished trials from the storage."""
         for frozen in self.study.get_trials(deepcopy=False):
             if "config" not in frozen.user_attrs:
-                self._forget(frozen)
+                requeue(self.study, frozen)
                 continue
             self._epochs_trained += len(frozen.intermediate_values)
-            self._configs[frozen.user_attrs["config"]] += 1
-            config = json.loads(frozen.user_attrs["config"])
-            own = stratum(config, self.spec.scheduler.strata)
-            for epoch in sorted(frozen.intermediate_values if self._asha else ()):
-                self._asha.record(own, frozen.number, epoch, frozen.intermediate_values[epoch])  # type: ignore[union-attr]
-            if frozen.state is OptunaState.RUNNING:
-                aside = self._alone if frozen.user_attrs.get(_TRIED_ALONE) else self._unfinished
+            self._drawing.count(frozen.user_attrs["config"])
+            self._rungs.restore(frozen)
+            if frozen.state is OptunaState.RUNNING and not is_paused(frozen):
+                aside = self._alone if is_to_run_alone(frozen) else self._unfinished
                 aside.append(frozen.number)
 
-    def _forget(self, frozen: FrozenTrial) -> None:
-        """Queue again a trial that was asked for but not yet written down when the driver died: nothing ran."""
-        if frozen.state is OptunaState.RUNNING:
-            self.study.tell(frozen.number, state=OptunaState.FAIL)
-            if fixed := frozen.system_attrs.get("fixed_params"):
-                self.study.enqueue_trial(fixed, user_attrs=frozen.user_attrs)
-            elif frozen.user_attrs:
-                self.study.enqueue_trial({}, user_attrs=frozen.user_attrs)
-
-    def _make_asha(self) -> Asha | None:
-        scheduler = self.spec.scheduler
-        if scheduler.name == "fifo":
-            return None
-        return Asha(self.spec.epochs, scheduler.grace_epochs, scheduler.reduction, self.spec.objective.mode == "max")
-
     def _is_spent(self) -> bool:
-        epochs = self.spec.limits.epochs
-        self.out_of_budget = self._over_deadline() or (epochs is not None and self._epochs_trained >= epochs)
+        self.out_of_budget = self._budget.is_spent(self._epochs_trained)
         return self.out_of_budget
-
-    def _over_deadline(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
-
-    def _frozen(self, number: int) -> TrialRecord:
-        return record(self.study.get_trials(deepcopy=False)[number], {})
-
-    def _end_for_observers(self, record: TrialRecord) -> None:
-        self._tell(lambda observer: observer.trial_ended(record))
-
-    def _tell(self, event: Callable[[Observer], None]) -> None:
-        for observer in self.observers:
-            event(observer)

@@ -9,7 +9,7 @@ import optuna
 
 from tuner.errors import UsageError
 from tuner.results import StudyResult, StudyState, TrialRecord, best_of, unmixed_baseline
-from tuner.search import checkpoints, storage
+from tuner.search import checkpoints, storage, warm_start
 from tuner.search.asha import Asha
 from tuner.search.lease import is_driven
 from tuner.search.safety import Safety, safety
@@ -50,6 +50,11 @@ def objective(name: str) -> tuple[str, bool]:
     """Return a stored study's metric, and whether larger is better."""
     study = storage.load(name)
     return str(study.user_attrs.get("metric", "val_accuracy")), study.direction is optuna.study.StudyDirection.MAXIMIZE
+
+
+def notes(name: str) -> tuple[str, ...]:
+    """Return sentences for people on what a stored study started from."""
+    return warm_start.words(storage.load(name))
 
 
 def stopping(name: str, trials: Sequence[TrialRecord]) -> Safety | None:

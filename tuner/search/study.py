@@ -19,7 +19,7 @@ from tuner.results import (
     TrialRecord,
     TrialState,
 )
-from tuner.search import baselines, causes, changes, check, session, storage, stored
+from tuner.search import baselines, causes, changes, check, session, storage, stored, warm_start
 from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.lease import Lease, only_driver
 from tuner.search.observer import Observer
@@ -38,12 +38,16 @@ STUDY_FILE = "study.yaml"
 
 @dataclass(frozen=True)
 class Begun:
-    """What is known once a study has begun: how many trials may run at a time, where MLflow is, what ended before."""
+    """What is known once a study has begun: how many trials may run at a time, where MLflow is, what ended before.
+
+    `notes` are sentences for people, on what the study starts from.
+    """
 
     slots: int
     trials: int
     tracking_uri: str
     ended: tuple[TrialRecord, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -53,7 +57,8 @@ def run(
 
     Raises:
         UsageError: a study of that name exists (its file's differences are named), or no node can hold one trial.
-        StudyFileError: the data cannot be loaded as the file says, or a model does not take its images.
+        StudyFileError: the data cannot be loaded as the file says, a model does not take its images, or a study to
+            start from does not exist.
         ServiceError: Ray cannot be started or reached.
     """
     if storage.exists(spec.name):
@@ -62,6 +67,7 @@ def run(
     require_writable()
     queued = baselines.queue(spec)
     session.require_gpus(spec.resources.gpus)
+    others = warm_start.sources(spec)
     split = check.load(spec)
     with session.connected() as nodes:
         slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
@@ -71,6 +77,8 @@ def run(
             study = storage.create(spec.name, spec.objective.mode == "max")
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex, source=spec.source)
             baselines.enqueue(study, queued)
+            if others:
+                warm_start.add(spec, study, others)
             return _drive(spec, study, split, lease, slots, observers=observers, begun=begun)
 
 
@@ -93,6 +101,8 @@ def resume(
         if "id" not in study.user_attrs:
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
         baselines.enqueue(study, baselines.queue(spec))
+        if warm_start.is_missing(spec, study):
+            warm_start.add(spec, study, warm_start.sources(spec))
         split = check.load(spec)
         if Search(spec, study, slots=1, spent_seconds=_Clock(study).seconds()).finished:
             return _drive(spec, study, split, lease, 1, observers=observers, begun=begun)
@@ -124,7 +134,7 @@ def _drive(
     heard_by: list[Observer] = [record, clock, kept, *observers]
     search = Search(spec, study, slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
-    begun(Begun(slots, search.trials_wanted, where.shown, ended_before))
+    begun(Begun(slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
     flush_seconds = _FLUSH_SECONDS
     try:
         if not search.finished:

@@ -60,16 +60,22 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """Train one epoch, going on from the trial's last checkpoint if it has one.
 
         The state before the epoch is saved, not the one after it: Tune asks for a step when the study has stored the
-        last one, so a checkpoint is never ahead of what is stored, and a trial that goes on misses no epoch.
+        last one, so a checkpoint is never ahead of what is stored, and a trial that goes on misses no epoch. Where the
+        trial may have to wait after the epoch, its state is saved with its metrics: should the study's driver die
+        before it stored them, they are told again.
         """
         try:
             if self.training is None:
-                self.training = self._continued()
+                self.training, untold = self._continued()
+                if untold is not None:
+                    return self._told() | untold
             else:
                 self._save_if_due(self.training)
             metrics = self.training.run_epoch(self.validation)
-            if self.training.epochs_done >= self.training.recipe.epochs:
-                self._keep_network(self.training)
+            if metrics.epoch in self.pausing_epochs:
+                self._save_state(self.training, asdict(metrics))
+            if metrics.epoch >= self.training.recipe.epochs:
+                self._save_network(self.training)
         except torch.AcceleratorError:
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
@@ -85,6 +91,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.trial_config: dict[str, Any] = config["config"]
         self.seed: int = config["seed"]
         self.checkpoint_path = Path(config["checkpoint"])
+        self.epochs_stored: int = config["epochs"]
+        self.pausing_epochs: tuple[int, ...] = tuple(config["pausing_epochs"])
         self._saved_at = time.monotonic()
         self._warnings: list[str] = []
         self._warned_of: set[str] = set()
@@ -94,12 +102,14 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._warnings = []
         return told
 
-    def _continued(self) -> Training:
+    def _continued(self) -> tuple[Training, dict[str, Any] | None]:
+        """Return the trial's training, and the metrics of its last epoch if the study has not stored them yet."""
         state = self._saved()
         training = trial.build(trial.resolve(self.trial_config), self.split, self.seed, self.device)
         if state is not None:
             training.restore(state)
-        return training
+        is_ahead = training.epochs_done > self.epochs_stored
+        return training, state.get("metrics") if state is not None and is_ahead else None
 
     def _saved(self) -> dict[str, Any] | None:
         """Return the trial's last checkpoint; where it is damaged the trial begins again, and repeats its numbers."""
@@ -114,10 +124,14 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _save_if_due(self, training: Training) -> None:
         if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
-            self._saved_at = time.monotonic()
-            self._save(self.checkpoint_path, training.state, "checkpoint", "if its process is lost, it repeats more")
+            self._save_state(training, None)
 
-    def _keep_network(self, training: Training) -> None:
+    def _save_state(self, training: Training, metrics: dict[str, Any] | None) -> None:
+        self._saved_at = time.monotonic()
+        consequence = "if its process is lost, it repeats more"
+        self._save(self.checkpoint_path, lambda: training.state() | {"metrics": metrics}, "checkpoint", consequence)
+
+    def _save_network(self, training: Training) -> None:
         """Write the trained network to a file that no trial goes on from: it is ahead of what is stored."""
         state = partial(trial.network_state, training, self.trial_config, self.split)
         self._save(checkpoints.trained(self.checkpoint_path), state, "trained network", "its numbers are not lost")

@@ -6,8 +6,8 @@ inverse, `corners` are the configurations that together show every branch and ev
 
 from tuner.space.corners import Corner, corners
 from tuner.space.draw import Trial, suggest
-from tuner.space.grid import grid
-from tuner.space.inverse import parameters_of
+from tuner.space.grid import count_points, grid
+from tuner.space.inverse import parameters_of, spoken_of
 from tuner.space.middle import at_middle, middle
 from tuner.space.nodes import AnyOf, Choice, Constant, Domain, Items, Node, Range, Section, domains, is_searchable
 from tuner.space.parse import parse, read, warnings
@@ -25,6 +25,7 @@ __all__ = [
     "Trial",
     "at_middle",
     "corners",
+    "count_points",
     "domains",
     "grid",
     "is_searchable",
@@ -32,6 +33,7 @@ __all__ = [
     "parameters_of",
     "parse",
     "read",
+    "spoken_of",
     "suggest",
     "warnings",
 ]

@@ -32,6 +32,14 @@ def grid(template: Section) -> list[Point]:
     return list(_points(template, ()))
 
 
+def count_points(template: Section) -> int | None:
+    """Return how many points a space has, or None where a real range without a step makes them uncountable."""
+    domains = [found.domain for found in walk(template)]
+    if any(isinstance(one, Range) and one.step is None and not one.integers for one in domains):
+        return None
+    return _count(template)
+
+
 def _count(node: Node) -> int:
     match node:
         case Constant():

@@ -35,6 +35,23 @@ def parameters_of(template: Section, config: Mapping[str, Any]) -> dict[str, Lab
     return search.parameters
 
 
+def spoken_of(template: Node, config: Any) -> Any:
+    """Return the part of a complete configuration that a template speaks of, without the defaults that it leaves out.
+
+    What of it lies outside the space stays, for `parameters_of` to complain of.
+    """
+    match template:
+        case Constant(str()) if isinstance(config, Mapping):
+            return {"name": config.get("name")}
+        case Choice(branches) if isinstance(config, Mapping) and config.get("name") in branches:
+            return {"name": config["name"], **spoken_of(branches[config["name"]], config)}
+        case Section(entries) if isinstance(config, Mapping):
+            return {key: spoken_of(child, config[key]) for key, child in entries.items() if key in config}
+        case Items(nodes) if isinstance(config, list | tuple) and len(nodes) == len(config):
+            return [spoken_of(child, item) for child, item in zip(nodes, config, strict=True)]
+    return config
+
+
 class _Search:
     """The parameters and problems found so far, on the way through template and configuration together."""
 

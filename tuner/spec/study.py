@@ -55,10 +55,15 @@ class Search(_Part):
     sampler: Literal["tpe", "gp", "random", "qmc", "cmaes", "grid"] = "tpe"
     # TPE's ten random trials, and some fifty that learn from them.
     trials: Annotated[int, Ge(1)] = 64
+    # A configuration drawn again is trained with another seed, which shows the noise; more of that is confirm's work.
+    repeats: Annotated[int, Ge(1)] = 3
     # No mixing always runs and is what every policy must beat; published settings cost trials, so are asked for.
     baselines: Literal["literature", "none"] | list[dict[str, Any]] = Field(
         default="none", description="literature, none or a list of mixing blocks"
     )
+
+    # Earlier studies of the same training whose trials the sampler learns from; nothing is taken without being named.
+    warm_start: list[str] = Field(default=[], description="a list of names of studies")
 
     @field_validator("baselines", mode="before")
     @classmethod
@@ -79,6 +84,8 @@ class Scheduler(_Part):
     reduction: Annotated[int, Ge(2)] = 3
     # Strong mixing learns more slowly, so a rung compares trials of like strength; `both` also of like method.
     strata: Literal["strength", "method", "both", "none"] = "strength"
+    # Stopped trials free their checkpoints at once. Paused ones keep them, and may go on when their rung has filled.
+    promote: bool = False
 
 
 class Confirm(_Part):
@@ -128,8 +135,8 @@ class Limits(_Part):
     # A trial that reports nothing for so long hangs, and is ended. By default ten minutes, or ten times the longest
     # epoch seen so far: the first epoch is slow (data to the device, compilation), and epochs differ in length.
     trial_silence_minutes: Annotated[float, Gt(0)] | None = None
-    # What the checkpoints folder may hold. By default without bound, for it does not grow with the number of trials: it
-    # holds a checkpoint of each trial that can go on and one trained network. Where it is full, none are written.
+    # What the study's checkpoints may take on disk; beyond it none are written. By default without bound, for what no
+    # longer serves is removed at once: there is one of each trial that can go on, and the best trial's network.
     checkpoint_gigabytes: Annotated[float, Gt(0)] | None = None
     # When the first five trials all fail, the next ones will too. One that ends well lifts the limit.
     failures: Annotated[int, Ge(1)] = 5
