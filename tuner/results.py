@@ -121,8 +121,9 @@ class TrialRecord:
 class StudyResult:
     """How a study ended: its trials, the best of those that ran to the end, and the no-mixing baseline.
 
-    Trials that were stopped early never count as best: their last value is not that of a whole training. `network` is
-    the file of the best one's trained network, for `tuner.trial.load_network`; None where there is none.
+    Trials that were stopped early never count as best: their last value is not that of a whole training.
+    `recommendation` is what fresh seeds made of it (DESIGN.md, section 4), none before they were trained. `network` is
+    the file of the best trial's trained network, for `tuner.trial.load_network`; None where there is none.
     """
 
     study: str
@@ -133,6 +134,7 @@ class StudyResult:
     seconds: float
     tracking: Mapping[str, str | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    recommendation: Mapping[str, Any] | None = None
     network: str | None = None
 
     @property
@@ -158,6 +160,7 @@ class StudyResult:
             "epochs_trained": self.epochs_trained,
             "tracking": dict(self.tracking),
             "warnings": list(self.warnings),
+            "recommendation": None if self.recommendation is None else dict(self.recommendation),
         }
 
 

@@ -51,8 +51,9 @@ def wanted(study) -> set[str]:
     """Return what a resume and people need of what was written."""
     records = storage.records(study)
     best = best_of(records, maximise=True)
-    going_on = {f"{record.number}.pt" for record in records if record.state is TrialState.RUNNING}
-    return (going_on & files()) | ({f"{best.number}.trained.pt"} if best else set())
+    going_on = {record.number for record in records if record.state is TrialState.RUNNING}
+    written = {f"{number}.{kind}" for number in going_on for kind in ("pt", "trained.pt")}
+    return (written & files()) | ({f"{best.number}.trained.pt"} if best else set())
 
 
 def test_the_best_network_alone_is_left_of_a_study(load):
@@ -83,6 +84,33 @@ def test_a_study_killed_at_any_moment_keeps_what_is_needed_and_no_more(load, kil
     drive(resumed, rising)
     assert files() == wanted(resumed.study)
     assert len(files()) == 1
+
+
+def test_a_driver_killed_between_the_last_epoch_and_the_trials_end_keeps_its_network(load):
+    loaded = load("search.trials=2")
+    search = begin(loaded)
+    number = search.ask().number
+    write(checkpoints.trained(search.checkpoint_path(number)))
+    search._live[number].report(metrics(9, 0.9))  # stored, and then the driver was gone
+    resumed = again(loaded)
+    resumed.observers = (kept(resumed.study),)
+    drive(resumed, lambda a, e: 0.1)
+    assert storage.records(resumed.study)[number].state is TrialState.COMPLETE
+    assert files() == {f"{number}.trained.pt"}
+
+
+def test_what_belongs_to_a_study_has_checkpoints_of_its_own(load):
+    search = begin(load("search.trials=2"))
+    search.observers = (kept(search.study),)
+    drive(search, rising)
+    confirming = storage.confirmation(search.study)
+    mine, theirs = files(), checkpoints.last(confirming.study_name, 0)
+    write(theirs)
+    assert theirs.name == "confirm.0.pt"
+    kept(search.study)
+    assert files() == mine | {theirs.name}
+    KeptCheckpoints(confirming.study_name, storage.records(confirming), maximise=True)
+    assert files() == mine
 
 
 def test_a_driver_killed_between_a_trials_end_and_the_removal_leaves_nothing_behind(load):

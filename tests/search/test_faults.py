@@ -21,7 +21,7 @@ from tuner import trial
 from tuner.errors import ConfigError, StudyFileError, UsageError
 from tuner.models import ImageShape
 from tuner.results import EpochMetrics, TrialState
-from tuner.search import causes, session, storage
+from tuner.search import causes, check, session, storage
 from tuner.search.adapters import SearchScheduler, _last_error
 
 
@@ -84,7 +84,12 @@ def test_16_an_epoch_as_the_trainer_measures_it_is_nothing_to_complain_of():
 
 
 OWN = """
+import threading
+
+import numpy as np
 from torch import nn
+
+from tuner.datasets import Dataset, Examples
 
 class TwoFaced(nn.Module):
     def __init__(self, image, classes):
@@ -97,6 +102,11 @@ class TwoFaced(nn.Module):
 
 def large(image, classes, *, table: list[float] = [0.5] * 40_000): return nn.Linear(1, classes)
 def small(image, classes, *, table: list[float] = [0.5] * 200, act=print): return nn.Linear(1, classes)
+
+def closed():
+    lock = threading.Lock()
+    images, labels = np.zeros((40, 1, 8, 8), np.uint8), np.arange(40) % 2
+    return Dataset(("a", "b"), Examples(images, labels), lambda: lock)
 """
 
 
@@ -174,6 +184,14 @@ def test_17_what_a_lost_worker_raised_is_found_among_what_ray_wrote(tmp_path):
     (tmp_path / "error.txt").write_text("Failure # 1 (occurred at 0)\nThe actor died.\n  Worker exits.\n\n")
     assert _last_error(str(tmp_path / "error.txt")) == "Worker exits."
     assert _last_error(None) == _last_error(str(tmp_path / "nosuch")) == "its process was lost"
+
+
+def test_20_a_test_split_whose_loader_cannot_be_pickled_is_refused_before_anything_is_trained(load, own):
+    text = STUDY.replace("{name: digits}", f"{{import: {own}:closed}}")
+    with pytest.raises(
+        StudyFileError, match=r"trial.dataset: its load_test cannot be sent to another process: TypeErr"
+    ):
+        check.load(load(text=text))
 
 
 @pytest.mark.parametrize("gpus", [0.5, 1, 64])

@@ -62,6 +62,28 @@ def resume(
 
 
 @app.command()
+def confirm(
+    study: Name,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="confirm.seeds=10, confirm.finalists=5")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train a study's finalists and no mixing on fresh seeds, and say whether mixing helps."""
+    from tuner.cli import recommend as command
+
+    raise typer.Exit(command.confirm(study, overrides or [], json))
+
+
+@app.command()
+def recommend(study: Name, json: Json = False) -> None:
+    """Say what to use, how sure that is, and why."""
+    from tuner.cli import recommend as command
+
+    command.recommend(study, json)
+
+
+@app.command()
 def validate(study: File, overrides: Overrides = None, json: Json = False) -> None:
     """Check a study file: every mistake with its line, and every corner of its space built."""
     from tuner.cli import validate as command

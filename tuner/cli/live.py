@@ -29,6 +29,7 @@ class Progress:
         self.trials: dict[int, TrialRecord] = {}
         self._start = time.monotonic()
         self._epochs_before: int | None = None
+        self.then: RenderableType | None = None
 
     def begin(self, trials: int, ended: Sequence[TrialRecord]) -> None:
         """Take what is known once Ray runs: the number of trials, and those that ended before a resume."""
@@ -67,7 +68,9 @@ class Progress:
         ]
 
     def __rich__(self) -> RenderableType:
-        """Draw the summary and a row for each running trial."""
+        """Draw the summary and a row for each running trial; once the search is over, what comes `then`."""
+        if self.then is not None:
+            return self.then
         table = Table("trial", "policy", "epoch", self.metric, box=None, padding=(0, 2))
         for trial in self.trials.values():
             if trial.state is TrialState.RUNNING and not _is_waiting(trial):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import itertools
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import rich.box
 from rich.table import Table
 from rich.text import Text
 
 from tuner import spec
-from tuner.cli import live, output, words
+from tuner.cli import live, output, race, verdict, words
 from tuner.errors import UsageError
 from tuner.home import study_directory
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
 from tuner.search import lease, storage, stored, study
+from tuner.search.confirm import ConfirmationBegun
+from tuner.search.observer import Observer
+from tuner.search.running import Begun
 
 EXIT_CODES = {
     StudyState.COMPLETED: 0,
@@ -24,7 +28,13 @@ EXIT_CODES = {
     StudyState.OUT_OF_BUDGET: 4,
     StudyState.INTERRUPTED: 130,
 }
-_SMOKE = ("trial.training.epochs=2", "search.trials=4", "scheduler.grace_epochs=1")
+_SMOKE = (
+    "trial.training.epochs=2",
+    "search.trials=4",
+    "scheduler.grace_epochs=1",
+    "confirm.finalists=1",
+    "confirm.seeds=2",
+)
 
 
 def run(source: str, overrides: Sequence[str], *, smoke: bool, fork: bool, as_json: bool) -> int:
@@ -45,15 +55,24 @@ def run(source: str, overrides: Sequence[str], *, smoke: bool, fork: bool, as_js
 
 def resume(name: str, overrides: Sequence[str], as_json: bool) -> int:
     """Go on with a study and return the exit code."""
+    loaded = spec.load(kept_file(name), overrides)
+    if loaded.name != name:
+        raise UsageError(f"study {name} keeps its name, read {loaded.name}; to begin another: tuner run FILE --fork")
+    return _carry_out(loaded, as_json, resuming=True)
+
+
+def kept_file(name: str) -> str:
+    """Return the path of a stored study's file, which is written anew where only the database has it.
+
+    Raises:
+        UsageError: there is no such study.
+    """
     kept = study_directory(name) / study.STUDY_FILE
     if not kept.is_file():
         source = _stored_source(name)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(source)
-    loaded = spec.load(str(kept), overrides)
-    if loaded.name != name:
-        raise UsageError(f"study {name} keeps its name, read {loaded.name}; to begin another: tuner run FILE --fork")
-    return _carry_out(loaded, as_json, resuming=True)
+    return str(kept)
 
 
 def _stored_source(name: str) -> str:
@@ -71,21 +90,21 @@ def _free_name(name: str) -> str:
 
 
 def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     metric, mode = loaded.objective.metric, loaded.objective.mode
     progress = live.Progress(metric, mode == "max", loaded.search.trials, loaded.epochs)
     terminal = sys.stderr.isatty()
     for warning in loaded.warnings:
         sys.stderr.write(f"warning: {warning}\n")
 
-    def begun(what: study.Begun) -> None:
+    def begun(what: Begun) -> None:
         progress.begin(what.trials, what.ended)
         sys.stderr.write(f"study {loaded.name}: {what.slots} trials at a time; MLflow: {what.tracking_uri}\n")
         sys.stderr.writelines(f"{note}\n" for note in what.notes)
 
     carry_out = study.resume if resuming else study.run
-    with output.others_on_stderr(), live.shown(progress):
-        result = carry_out(loaded, [progress] if terminal else [live.Lines()], begun)
+    with interruptible(), output.others_on_stderr(), live.shown(progress):
+        heard_by = [progress] if terminal else [live.Lines()]
+        result = carry_out(loaded, heard_by, begun, observing(progress, loaded.epochs))
     if output.wants_json(as_json):
         output.print_json(result.as_json())
     else:
@@ -96,6 +115,28 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
         more = " --set limits...=MORE" if result.state is StudyState.OUT_OF_BUDGET else ""
         sys.stderr.write(f"to go on: tuner resume {result.study}{more}\n")
     return EXIT_CODES[result.state]
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End a study by SIGTERM as by Ctrl-C while the block runs."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def observing(progress: live.Progress, epochs: int) -> study.Observe:
+    """Return what shows a confirmation once it begins: in the display, or where there is none, as lines."""
+
+    def observe(begun: ConfirmationBegun) -> list[Observer]:
+        if not sys.stderr.isatty():
+            return [race.RaceLines(begun)]
+        progress.then = race.RaceProgress(begun, epochs)
+        return [progress.then]
+
+    return observe
 
 
 def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Text]:
@@ -109,14 +150,15 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
         head.add_row(
             "difference",
             f"{words.difference(metric, gain)} (one seed each, best of {counts['complete']} by "
-            "the same validation images: not yet evidence)",
+            f"the same validation images: {'see below' if result.recommendation else 'not yet evidence'})",
         )
     head.add_row("trials", ", ".join(f"{count} {state}" for state, count in counts.items()))
     head.add_row("epochs", f"{result.epochs_trained} in {words.duration(result.seconds)}")
     if result.best:
         head.add_row("best network", result.network or "not kept")
     head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui")
-    return [trials_table(result.trials, metric, maximise), head]
+    answer = [] if result.recommendation is None else verdict.renderables(result.recommendation)
+    return [trials_table(result.trials, metric, maximise), head, *answer]
 
 
 def trials_table(trials: Sequence[TrialRecord], metric: str, maximise: bool) -> Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,8 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
             end(number, result["failure"])
             stop = True
         else:
+            if scores := _nested(result, "test"):
+                self._search.scored(number, scores)
             values: dict[str, Any] = {name: result.get(name) for name in _METRICS}
             stop = self._search.report(number, EpochMetrics(**values))
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
@@ -126,6 +129,11 @@ def _last_error(error_file: str | None) -> str:
     lines = [line.strip() for line in text.rpartition("Failure # ")[2].splitlines()[1:] if line.strip()]
     raised = [line for line in lines if _RAISED.match(line)]
     return (raised or lines or ["its process was lost"])[-1]
+
+
+def _nested(result: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what a worker returned under a name; Ray hands schedulers a flat copy of each result (2.60)."""
+    return {key.removeprefix(f"{name}/"): value for key, value in result.items() if key.startswith(f"{name}/")}
 
 
 class SilenceWatch(Callback):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from tuner import spec
 from tuner.errors import UsageError
 from tuner.values import shown
 
-_FREE = ("limits", "resources", "search.trials")
+_FREE = ("limits", "resources", "search.trials", "confirm.finalists", "confirm.seeds")
 """How long a study goes on and with what it runs; it may change, for no trial becomes another by it."""
 
 _NOTHING = object()

@@ -50,6 +50,13 @@ class Drawing:
         """Tell whether a trial is drawn in the background just now."""
         return self._coming is not None
 
+    @property
+    def trials_wanted(self) -> int:
+        """Return how many trials the study has in all when it is done."""
+        if self._spec.search.sampler == "grid":
+            return len(self._study.get_trials(deepcopy=False))
+        return self._spec.search.trials
+
     def count(self, config: str) -> None:
         """Count a configuration (its JSON text) that was drawn."""
         self._tried[config] += 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState as OptunaState
@@ -17,6 +18,9 @@ _FINAL = {
     OptunaState.PRUNED: TrialState.PRUNED,
     OptunaState.FAIL: TrialState.FAILED,
 }
+
+TEST_SCORES = "test"
+"""The attribute that keeps what a trial scored on the test split, where it was to."""
 
 _TRIED_ALONE = "tried_alone"
 _LOST = "times_lost"
@@ -48,6 +52,10 @@ class Live:
     def count_loss(self) -> None:
         """Store that the trial's process was lost once more."""
         self.handle.set_user_attr(_LOST, self.times_lost + 1)
+
+    def keep_scores(self, scores: Mapping[str, Any]) -> None:
+        """Store what the trial scored on the test split."""
+        self.handle.set_user_attr(TEST_SCORES, dict(scores))
 
     def report(self, metrics: EpochMetrics) -> None:
         """Store an epoch; one that was stored before (of a resumed trial) is left as it was."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -45,10 +45,35 @@ class Assignment:
     pausing_epochs: tuple[int, ...] = ()
 
 
+class Draws(Protocol):
+    """Where a search's new trials come from."""
+
+    @property
+    def is_drawing(self) -> bool:
+        """Tell whether a trial is drawn in the background just now."""
+
+    @property
+    def trials_wanted(self) -> int:
+        """Return how many trials there are in all when everything is done."""
+
+    def count(self, config: str) -> None:
+        """Count a configuration (its JSON text) that was drawn before this driver began."""
+
+    def is_over(self) -> bool:
+        """Tell whether there is nothing more to draw."""
+
+    def next(self, *, may_wait: bool) -> int | None:
+        """Return a new trial's number; None while it is drawn in the background."""
+
+    def abandon(self) -> int | None:
+        """Return the number of a trial that was drawn and not started."""
+
+
 class Search:
     """One study's search: `slots` trials at a time, `spent_seconds` of its hours used before a resume.
 
     While `is_ours` says no (another driver has taken the study over), every trial is stopped and nothing written.
+    New trials come from `draws`, by default from the study's sampler.
     """
 
     def __init__(
@@ -60,6 +85,7 @@ class Search:
         *,
         spent_seconds: float = 0.0,
         is_ours: Callable[[], bool] = lambda: True,
+        draws: Draws | None = None,
     ) -> None:
         self.spec = spec
         self.study = study
@@ -69,7 +95,7 @@ class Search:
         self.warnings: list[str] = []
         self._is_ours = is_ours
         self._metric = spec.objective.metric
-        self._drawing = Drawing(spec, study)
+        self._drawing: Draws = Drawing(spec, study) if draws is None else draws
         self._rungs = Rungs(spec)
         self._budget = Budget(spec.limits, spent_seconds)
         self._live: dict[int, Live] = {}
@@ -87,9 +113,7 @@ class Search:
     @property
     def trials_wanted(self) -> int:
         """Return how many trials the study has in all when it is done."""
-        if self.spec.search.sampler == "grid":
-            return len(self.study.get_trials(deepcopy=False))
-        return self.spec.search.trials
+        return self._drawing.trials_wanted
 
     def ask(self) -> Assignment | None:
         """Return the next trial to run, unfinished ones first, or None while there is none to start.
@@ -124,6 +148,12 @@ class Search:
         self._epochs_trained += metrics.epoch > live.record.epochs
         live.report(metrics)
         return self._decide(live, metrics.epoch, metrics.as_dict()[self._metric])
+
+    def scored(self, number: int, scores: Mapping[str, Any]) -> None:
+        """Store what a trial scored on the test split; it comes before its last epoch, which ends it."""
+        live = self._live.get(number)
+        if live is not None and self._is_ours():
+            live.keep_scores(scores)
 
     def fail(self, number: int, cause: str) -> None:
         """End a trial that broke."""

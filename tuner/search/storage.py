@@ -32,6 +32,10 @@ _STATES = {
 }
 
 
+_CONFIRMATION = ".confirm"
+"""What the trainings that confirm a study are called after its name; no study's own name has a dot."""
+
+
 def create(name: str, maximise: bool) -> optuna.Study:
     """Create a study's folder and storage.
 
@@ -75,6 +79,21 @@ def load(name: str) -> optuna.Study:
         ) from error
 
 
+def confirmation(study: optuna.Study) -> optuna.Study:
+    """Return the trainings that confirm a study, stored beside it; they are begun where there are none."""
+    name = _confirmation_name(study.study_name)
+    storage = study._storage
+    return optuna.create_study(study_name=name, storage=storage, direction=study.direction, load_if_exists=True)
+
+
+def confirmation_if_begun(study: optuna.Study) -> optuna.Study | None:
+    """Return the trainings that confirm a study, if there are any."""
+    name = _confirmation_name(study.study_name)
+    if name not in optuna.get_all_study_names(study._storage):
+        return None
+    return optuna.load_study(study_name=name, storage=study._storage)
+
+
 def exists(name: str) -> bool:
     """Tell whether a study of that name is stored here."""
     return name in names() if database.is_used() else _journal(name).is_file()
@@ -83,7 +102,7 @@ def exists(name: str) -> bool:
 def names() -> list[str]:
     """Return the names of all studies in the database, or else under TUNER_HOME."""
     if database.is_used():
-        return sorted(optuna.get_all_study_names(database.storage()))
+        return sorted(one for one in optuna.get_all_study_names(database.storage()) if _CONFIRMATION not in one)
     return sorted(path.parent.name for path in studies_directory().glob("*/journal.log"))
 
 
@@ -95,7 +114,9 @@ def place() -> str:
 def delete(name: str) -> None:
     """Remove what is stored of a study, if there is one, and its folder."""
     if database.is_used() and exists(name):
-        optuna.delete_study(study_name=name, storage=database.storage())
+        stored = optuna.get_all_study_names(database.storage())
+        for one in {name, _confirmation_name(name)}.intersection(stored):
+            optuna.delete_study(study_name=one, storage=database.storage())
     shutil.rmtree(study_directory(name), ignore_errors=True)
 
 
@@ -162,6 +183,10 @@ def _existing(name: str) -> UsageError:
         f"a study named {name} exists {place()}; go on with `tuner resume {name}`, look at it with "
         f"`tuner trials {name}`, or run under another name: --set name={name}-2"
     )
+
+
+def _confirmation_name(name: str) -> str:
+    return f"{name}{_CONFIRMATION}"
 
 
 def _journal(name: str) -> Path:

@@ -2,58 +2,36 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import optuna
 
-from tuner.datasets import Split
-from tuner.errors import StudyFailed
 from tuner.home import require_writable, study_directory
-from tuner.results import (
-    EpochMetrics,
-    StudyResult,
-    StudyState,
-    TrialRecord,
-    TrialState,
-)
-from tuner.search import baselines, causes, changes, check, session, storage, stored, warm_start
-from tuner.search.checkpoints import KeptCheckpoints
-from tuner.search.lease import Lease, only_driver
+from tuner.results import StudyResult, StudyState
+from tuner.search import baselines, changes, check, confirm, recommendation, session, storage, stored, warm_start
+from tuner.search.lease import only_driver
 from tuner.search.observer import Observer
-from tuner.search.recording import Recording
-from tuner.search.safety import Safety
+from tuner.search.running import Begun, Clock, Running, search_on
 from tuner.search.search import Search
 from tuner.spec import StudySpec
-from tuner.tracking import Tracking, TrackingReport, destination
-
-_FLUSH_SECONDS = 60.0
-_HURRIED_FLUSH_SECONDS = 2.0
 
 STUDY_FILE = "study.yaml"
 """The merged study file as the study keeps it in its folder, for a resume."""
 
 
-@dataclass(frozen=True)
-class Begun:
-    """What is known once a study has begun: how many trials may run at a time, where MLflow is, what ended before.
-
-    `notes` are sentences for people, on what the study starts from.
-    """
-
-    slots: int
-    trials: int
-    tracking_uri: str
-    ended: tuple[TrialRecord, ...] = ()
-    notes: tuple[str, ...] = ()
+Observe = Callable[[confirm.ConfirmationBegun], Sequence[Observer]]
+"""Returns who hears of a confirmation's trainings, once they begin."""
 
 
 def run(
-    spec: StudySpec, observers: Sequence[Observer] = (), begun: Callable[[Begun], None] = lambda _: None
+    spec: StudySpec,
+    observers: Sequence[Observer] = (),
+    begun: Callable[[Begun], None] = lambda _: None,
+    observe: Observe = lambda _: (),
 ) -> StudyResult:
-    """Run a new study to its end, its budget's end, or an interruption.
+    """Run a new study to its end, its budget's end, or an interruption; a search that is done is confirmed.
 
     Raises:
         UsageError: a study of that name exists (its file's differences are named), or no node can hold one trial.
@@ -79,13 +57,17 @@ def run(
             baselines.enqueue(study, queued)
             if others:
                 warm_start.add(spec, study, others)
-            return _drive(spec, study, split, lease, slots, observers=observers, begun=begun)
+            running = Running(spec, study, split, lease, slots)
+            return _confirmed(search_on(running, observers, begun), running, observe)
 
 
 def resume(
-    spec: StudySpec, observers: Sequence[Observer] = (), begun: Callable[[Begun], None] = lambda _: None
+    spec: StudySpec,
+    observers: Sequence[Observer] = (),
+    begun: Callable[[Begun], None] = lambda _: None,
+    observe: Observe = lambda _: (),
 ) -> StudyResult:
-    """Go on with a study: its unfinished trials first, each from its last checkpoint, then new ones.
+    """Go on with a study: its unfinished trials first, each from its last checkpoint, then new ones, then fresh seeds.
 
     What MLflow lacks is told to it again; where nothing is left to run, that is all, and Ray is not started.
 
@@ -96,120 +78,65 @@ def resume(
     changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
     with only_driver(spec.name) as lease:
         storage.mend(spec.name)
-        (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)  # with the limits of now
-        storage.set_state(study, source=spec.source)
+        _keep_source(spec, study)
         if "id" not in study.user_attrs:
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
         baselines.enqueue(study, baselines.queue(spec))
         if warm_start.is_missing(spec, study):
             warm_start.add(spec, study, warm_start.sources(spec))
         split = check.load(spec)
-        if Search(spec, study, slots=1, spent_seconds=_Clock(study).seconds()).finished:
-            return _drive(spec, study, split, lease, 1, observers=observers, begun=begun)
+        searched = Search(spec, study, slots=1, spent_seconds=Clock(study).seconds())
+        if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
+            return _read(search_on(Running(spec, study, split, lease, 1), observers, begun), spec, study)
         session.require_gpus(spec.resources.gpus)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
-            return _drive(spec, study, split, lease, slots, observers=observers, begun=begun)
+            running = Running(spec, study, split, lease, slots)
+            return _confirmed(search_on(running, observers, begun), running, observe)
 
 
-def _drive(
-    spec: StudySpec,
-    study: optuna.Study,
-    split: Split,
-    lease: Lease,
-    slots: int,
-    *,
-    observers: Sequence[Observer],
-    begun: Callable[[Begun], None],
-) -> StudyResult:
-    clock = _Clock(study)
-    rule = {"settings": spec.scheduler.model_dump(), "epochs": spec.epochs}
-    storage.set_state(study, state=StudyState.RUNNING.value, scheduler=rule)
-    where = destination()
-    record = Recording(Tracking(where, str(study.user_attrs["id"])), spec)
-    if not study.user_attrs.get("recorded", True):
-        record.repeat(study)
-    storage.set_state(study, recorded=False)
-    kept = KeptCheckpoints(spec.name, storage.records(study), spec.objective.mode == "max")
-    heard_by: list[Observer] = [record, clock, kept, *observers]
-    search = Search(spec, study, slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
-    ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
-    begun(Begun(slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
-    flush_seconds = _FLUSH_SECONDS
-    try:
-        if not search.finished:
-            from tuner.search import tune  # needs a connected Ray
+def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResult:
+    """Train what is missing of a study's confirmation, whatever its search has come to; nothing is searched.
 
-            tune.drive(search, split)
-    except KeyboardInterrupt:
-        flush_seconds = _HURRIED_FLUSH_SECONDS
-        raise
-    finally:
-        if not lease.holds():
-            record.abandon(flush_seconds)
-            raise StudyFailed(_taken_over(spec.name))
-        search.interrupt("interrupted")
-        state = _state(search)
-        seconds = clock.seconds()
-        storage.set_state(study, state=state.value, seconds=seconds)
-        report = record.close(stored.result(study, state, seconds), flush_seconds)
-        runs = {**study.user_attrs.get("runs", {}), **_text_keys(record.run_ids())}
-        ids = {"experiment_id": report.experiment_id, "run_id": report.run_id}
-        storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
-    ended = stored.result(study, state, seconds, stored.run_ids(study))
-    stopping = stored.judged(ended.trials, spec.scheduler, spec.epochs, spec.objective.mode == "max")
-    complaints = [*kept.complaints(), *_complaints(report, ended, stopping)]
-    warnings = [*spec.warnings, *split.warnings, *search.warnings, *complaints]
-    return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
+    Raises:
+        UsageError: there is no such study, its file has changed, another driver runs it, or it has nothing to confirm.
+    """
+    study = storage.load(spec.name)
+    changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
+    confirm.require_confirmable(spec, study)
+    with only_driver(spec.name) as lease:
+        storage.mend(spec.name)
+        _keep_source(spec, study)
+        result = stored.stored(spec.name)
+        if not confirm.is_wanted(spec, study):
+            return _read(result, spec, study)
+        split = check.load(spec)
+        session.require_gpus(spec.resources.gpus)
+        with session.connected() as nodes:
+            slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
+            running = Running(spec, study, split, lease, slots)
+            return _confirmed(replace(result, state=StudyState.COMPLETED), running, observe)
 
 
-def _taken_over(name: str) -> str:
-    return (
-        f"another driver has taken over study {name}, because this one gave no sign of life for a minute; "
-        f"`tuner status {name}` shows it"
-    )
+def _confirmed(result: StudyResult, running: Running, observe: Observe) -> StudyResult:
+    """Return the result with what fresh seeds made of it; a search that is not over is not confirmed."""
+    spec, study = running.spec, running.study
+    if result.state is not StudyState.COMPLETED or not confirm.is_wanted(spec, study):
+        return _read(result, spec, study)
+    warnings = confirm.drive(running, observe)
+    state = StudyState(study.user_attrs["state"])
+    return _read(replace(result, state=state, warnings=(*result.warnings, *warnings)), spec, study)
 
 
-class _Clock:
-    """An observer that stores the seconds that the study has taken, all its drivers together, as trials end."""
-
-    def __init__(self, study: optuna.Study) -> None:
-        self._study = study
-        self._before = float(study.user_attrs.get("seconds", 0.0))
-        self._start = time.monotonic()
-
-    def seconds(self) -> float:
-        """Return the seconds so far."""
-        return self._before + time.monotonic() - self._start
-
-    def trial_started(self, trial: TrialRecord) -> None:
-        """Do nothing: an end comes soon enough."""
-
-    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
-        """Do nothing: an end comes soon enough."""
-
-    def trial_ended(self, trial: TrialRecord) -> None:
-        """Store the time."""
-        storage.set_state(self._study, seconds=self.seconds())
+def _read(result: StudyResult, spec: StudySpec, study: optuna.Study) -> StudyResult:
+    """Return the result with the recommendation, where there is a confirmation."""
+    confirming = storage.confirmation_if_begun(study)
+    if confirming is None:
+        return result
+    return replace(result, recommendation=recommendation.of(spec, study, confirming).as_json())
 
 
-def _complaints(report: TrackingReport, ended: StudyResult, stopping: Safety | None) -> Iterator[str]:
-    if report.unwritten:
-        advice = f"when it answers again, `tuner resume {ended.study}` records what is missing"
-        yield f"MLflow lacks {report.unwritten} records of this study ({report.error}); {advice}"
-    if ended.state is StudyState.FAILED:
-        yield f"the commonest causes of failure: {causes.commonest(ended.trials)}"
-    if stopping is not None and stopping.is_safe is False:
-        yield stopping.words
-
-
-def _text_keys(run_ids: Mapping[int, str]) -> dict[str, str]:
-    return {str(number): run_id for number, run_id in run_ids.items()}
-
-
-def _state(search: Search) -> StudyState:
-    if search.too_many_failures() or (search.finished and not search.has_complete()):
-        return StudyState.OUT_OF_BUDGET if search.out_of_budget else StudyState.FAILED
-    if search.finished and not search.wants_more():
-        return StudyState.COMPLETED
-    return StudyState.OUT_OF_BUDGET if search.out_of_budget else StudyState.INTERRUPTED
+def _keep_source(spec: StudySpec, study: optuna.Study) -> None:
+    """Keep the study's file with the limits of now."""
+    (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
+    storage.set_state(study, source=spec.source)

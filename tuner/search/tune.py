@@ -22,8 +22,8 @@ from tuner.search.search import Search
 from tuner.search.worker import TrialActor
 
 
-def drive(search: Search, split: Split) -> None:
-    """Run a search's trials until it is finished or the user interrupts.
+def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
+    """Run a search's trials until it is finished or the user interrupts; a confirmation's score the test split.
 
     Raises:
         StudyFailed: Ray Tune itself broke; what is stored is kept.
@@ -35,7 +35,12 @@ def drive(search: Search, split: Split) -> None:
     resources = search.spec.resources
     scratch = study_directory(search.spec.name) / "ray"
     trainable = tune.with_resources(
-        tune.with_parameters(TrialActor, split=for_trials(split), checkpoint_bytes=_budget(search)),
+        tune.with_parameters(
+            TrialActor,
+            split=split if scores_test else for_trials(split),
+            scores_test=scores_test,
+            checkpoint_bytes=_budget(search),
+        ),
         {"cpu": resources.cpus, **({"gpu": resources.gpus} if resources.gpus else {})},
     )
     tuner = tune.Tuner(

@@ -16,7 +16,7 @@ import torch
 from ray import tune
 
 from tuner import trial
-from tuner.datasets import Split
+from tuner.datasets import Examples, Split
 from tuner.search import checkpoints, memory
 from tuner.training import Training, checkpoint
 
@@ -35,14 +35,23 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     fault. What may have spoilt the device is raised, so that Ray replaces the process. `warnings` may stand beside.
     """
 
+    scores_test = False
     checkpoint_bytes: int | None = None
+    _test: Examples | None = None
 
-    def setup(self, config: dict[str, Any], split: Split, checkpoint_bytes: int | None = None) -> None:
-        """Take the dataset (shared memory, one copy a node), the checkpoints' budget and the first trial."""
+    def setup(
+        self, config: dict[str, Any], split: Split, scores_test: bool = False, checkpoint_bytes: int | None = None
+    ) -> None:
+        """Take the dataset (shared memory, one copy a node) and the first trial.
+
+        With `scores_test` a trial's last step also returns `test`, its scores on the test split, and keeps no network.
+        What all checkpoints take stays below `checkpoint_bytes`.
+        """
         assigned = ray.get_runtime_context().get_assigned_resources()
         torch.set_num_threads(max(1, int(assigned.get("CPU", 1))))
         self.device = torch.device("cuda" if assigned.get("GPU") and torch.cuda.is_available() else "cpu")
         self.split = split
+        self.scores_test = scores_test
         self.checkpoint_bytes = checkpoint_bytes
         self.validation = trial.validation_split(split, self.device)
         self._begin(config)
@@ -74,8 +83,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             metrics = self.training.run_epoch(self.validation)
             if metrics.epoch in self.pausing_epochs:
                 self._save_state(self.training, asdict(metrics))
-            if metrics.epoch >= self.training.recipe.epochs:
+            if metrics.epoch >= self.training.recipe.epochs and not self.scores_test:
                 self._save_network(self.training)
+            scores = self._test_scores(self.training)
         except torch.AcceleratorError:
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
@@ -83,7 +93,15 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             told = self._told() | self._failure(error)
             self.training = None
             return told
-        return self._told() | asdict(metrics)
+        return self._told() | asdict(metrics) | scores
+
+    def _test_scores(self, training: Training) -> dict[str, Any]:
+        """Return what a training that is over scores on the test split, where that is asked for."""
+        if not self.scores_test or training.epochs_done < training.recipe.epochs:
+            return {}
+        if self._test is None:
+            self._test = self.split.load_test()
+        return {"test": trial.score_on_test(training, self._test)}
 
     def _begin(self, config: dict[str, Any]) -> None:
         self.training = None

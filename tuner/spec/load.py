@@ -77,6 +77,11 @@ def plain(source: str) -> Any:
     return compose(source, "the study's own file")[0].plain
 
 
+def settings(source: str) -> Study:
+    """Return what a merged study file says beside its trial, which is not checked again."""
+    return read_parts(plain(source))[0]
+
+
 def _catalogue() -> Resolve:
     # Imports torch, which nothing else here needs.
     from tuner.trial import resolve

@@ -93,8 +93,10 @@ class Confirm(_Part):
 
     # Enough that the true best is most often among them, few enough to pay for.
     finalists: Annotated[int, Ge(1)] = 3
-    # A paired interval needs two; five make it narrow enough to show effects of the size of a seed's noise.
-    seeds: Annotated[int, Ge(1)] = 5
+    # A paired interval needs two; five make it narrow enough to show effects of the size of a seed's noise. 0: none.
+    seeds: Annotated[int, Ge(0)] = 5
+    # What the search trained on, so that its settings fit. The other way gives the model that one would ship.
+    train_on: Literal["train", "train_and_validation"] = "train"
 
 
 class Resources(_Part):

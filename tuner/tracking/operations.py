@@ -7,10 +7,13 @@ metric again by its run, key, step, time and value, so that writing a record twi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from tuner.results import EpochMetrics, StudyState, TrialState
+
+Kind = Literal["trial", "confirmation"]
+"""What a training is: one of the search, or one that confirms it on a fresh seed. Each kind is numbered from 0."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,19 @@ class StudyStarted:
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A trial begins, or goes on from its checkpoint; `params` is resolved and flat."""
+    """A trial begins, or goes on from its checkpoint; `params` is resolved and flat.
+
+    `parent` is the trial of the search that a confirming one repeats; its run is shown under that one's.
+    """
 
     study: str
     number: int
     at_ms: int
     params: Mapping[str, Any]
     tags: Mapping[str, Any]
+    kind: Kind = "trial"
+    name: str = ""
+    parent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,17 +53,20 @@ class EpochEnded:
     number: int
     at_ms: int
     metrics: EpochMetrics
+    kind: Kind = "trial"
 
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """A trial is over, or was interrupted (`running`)."""
+    """A trial is over, or was interrupted (`running`); `scores` are those of the whole training, such as a test's."""
 
     study: str
     number: int
     at_ms: int
     state: TrialState
     cause: str
+    kind: Kind = "trial"
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

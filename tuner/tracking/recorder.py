@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any
 from tuner.results import EpochMetrics, StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure, open_store
 from tuner.tracking.destination import Destination
-from tuner.tracking.operations import EpochEnded, Operation, RunIds, StudyEnded, StudyStarted, TrialEnded, TrialStarted
+from tuner.tracking.operations import (
+    EpochEnded,
+    Kind,
+    Operation,
+    RunIds,
+    StudyEnded,
+    StudyStarted,
+    TrialEnded,
+    TrialStarted,
+)
 
 if TYPE_CHECKING:
     from tuner.tracking.store import Store
@@ -49,12 +58,13 @@ class Tracking:
     """Takes what happens in a study and writes it to MLflow, in the background and in order.
 
     No method but `close` waits, and none raises. To be called from one thread. `identity` is the study's own: runs of
-    an earlier study of the same name are not touched.
+    an earlier study of the same name are not touched. `kind` is what its trials are.
     """
 
-    def __init__(self, destination: Destination, identity: str = "") -> None:
+    def __init__(self, destination: Destination, identity: str = "", kind: Kind = "trial") -> None:
         self._destination = destination
         self._identity = identity
+        self._kind = kind
         self._study = ""
         self._queue: SimpleQueue[Operation | None] = SimpleQueue()
         self._store: Store | None = None
@@ -80,17 +90,29 @@ class Tracking:
         self._study = study
         self._submit(StudyStarted(study, _now_ms(), description, dict(params), dict(tags), study_file))
 
-    def trial_started(self, number: int, params: Mapping[str, Any], tags: Mapping[str, Any] = _NOTHING) -> None:
-        """Open a trial's run under the study's, or go on with it; `params` is resolved and flat."""
-        self._submit(TrialStarted(self._study, number, _now_ms(), dict(params), dict(tags)))
+    def trial_started(
+        self,
+        number: int,
+        params: Mapping[str, Any],
+        tags: Mapping[str, Any] = _NOTHING,
+        *,
+        name: str = "",
+        parent: int | None = None,
+    ) -> None:
+        """Open a trial's run, or go on with it; `params` is resolved and flat.
+
+        It stands under the study's run, or under that of the search's trial `parent`.
+        """
+        when = _now_ms()
+        self._submit(TrialStarted(self._study, number, when, dict(params), dict(tags), self._kind, name, parent))
 
     def epoch(self, number: int, metrics: EpochMetrics) -> None:
         """Record one epoch of a trial; an epoch that its run has already is not recorded again."""
-        self._submit(EpochEnded(self._study, number, _now_ms(), metrics))
+        self._submit(EpochEnded(self._study, number, _now_ms(), metrics, self._kind))
 
-    def trial_ended(self, number: int, state: TrialState, cause: str) -> None:
+    def trial_ended(self, number: int, state: TrialState, cause: str, scores: Mapping[str, float] = _NOTHING) -> None:
         """Close a trial's run, with the cause in plain words; `running` means that it was interrupted."""
-        self._submit(TrialEnded(self._study, number, _now_ms(), state, cause))
+        self._submit(TrialEnded(self._study, number, _now_ms(), state, cause, self._kind, dict(scores)))
 
     def study_ended(self, state: StudyState, summary: Mapping[str, float | int | str] = _NOTHING) -> None:
         """Close the study's run; numbers of the summary become metrics, words become tags."""

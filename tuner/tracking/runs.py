@@ -5,21 +5,26 @@ Imported by `connection.open_store` alone: MLflow reads some of its settings whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from tuner.tracking.destination import Destination
-from tuner.tracking.operations import RunIds
+from tuner.tracking.operations import Kind, RunIds
 
 STUDY_TAG = "tuner.study"
 IDENTITY_TAG = "tuner.study_id"
 TRIAL_TAG = "tuner.trial"
+CONFIRMATION_TAG = "tuner.confirmation"
 KIND_TAG = "tuner.kind"
+
+_NUMBER_TAGS: Mapping[Kind, str] = {"trial": TRIAL_TAG, "confirmation": CONFIRMATION_TAG}
 
 # Without it MLflow's page asks every visitor what kind of experiment this is.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+
+_STUDY_RUN = f"tags.`{KIND_TAG}` = 'study'"
 
 _PAGE = 1000
 
@@ -36,22 +41,26 @@ class Runs:
         self._destination = destination
         self._identity = identity
         self._experiments: dict[str, str] = {}
-        self._ids: dict[tuple[str, int | None], str] = {}
+        self._ids: dict[tuple[str, Kind | None, int], str] = {}
         self.created: set[str] = set()
 
     def study(self, study: str, at_ms: int) -> str:
         """Return the run of a study; one is made where there is none."""
-        key = (study, None)
+        key = (study, None, 0)
         if key not in self._ids:
-            self._ids[key] = self._found(study) or self._create(study, study, at_ms, {KIND_TAG: "study"})
+            self._ids[key] = self._found(study, _STUDY_RUN) or self._create(study, study, at_ms, {KIND_TAG: "study"})
         return self._ids[key]
 
-    def trial(self, study: str, number: int, at_ms: int, name: str = "") -> str:
-        """Return the run of a trial; one is made under the study's run where there is none."""
-        key = (study, number)
+    def trial(
+        self, study: str, number: int, at_ms: int, *, kind: Kind = "trial", name: str = "", parent: int | None = None
+    ) -> str:
+        """Return the run of a trial; one is made where there is none, under the study's run or that of a trial."""
+        key = (study, kind, number)
         if key not in self._ids:
-            tags = {KIND_TAG: "trial", TRIAL_TAG: str(number), "mlflow.parentRunId": self.study(study, at_ms)}
-            self._ids[key] = self._found(study, number) or self._create(study, name or f"trial {number}", at_ms, tags)
+            above = self.study(study, at_ms) if parent is None else self.trial(study, parent, at_ms)
+            tags = {KIND_TAG: kind, _NUMBER_TAGS[kind]: str(number), "mlflow.parentRunId": above}
+            own = f"tags.`{_NUMBER_TAGS[kind]}` = '{number}'"
+            self._ids[key] = self._found(study, own) or self._create(study, name or f"{kind} {number}", at_ms, tags)
         return self._ids[key]
 
     def experiment(self, study: str) -> str:
@@ -71,11 +80,7 @@ class Runs:
     def find(self, study: str) -> RunIds | None:
         """Return the run of a study without making one."""
         experiment = self._client.get_experiment_by_name(study)
-        runs = (
-            self._search(experiment.experiment_id, self._wanted(study, f"tags.`{KIND_TAG}` = 'study'"))
-            if experiment
-            else iter(())
-        )
+        runs = self._search(experiment.experiment_id, self._wanted(study, _STUDY_RUN)) if experiment else iter(())
         return next((RunIds(run.info.experiment_id, run.info.run_id) for run in runs), None)
 
     def children(self, study: str) -> dict[int, str]:
@@ -93,8 +98,7 @@ class Runs:
         self.created.add(run.info.run_id)
         return str(run.info.run_id)
 
-    def _found(self, study: str, number: int | None = None) -> str | None:
-        own = f"tags.`{KIND_TAG}` = 'study'" if number is None else f"tags.`{TRIAL_TAG}` = '{number}'"
+    def _found(self, study: str, own: str) -> str | None:
         runs = self._search(self.experiment(study), self._wanted(study, own))
         return next((run.info.run_id for run in runs), None)
 

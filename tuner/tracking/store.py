@@ -111,14 +111,16 @@ class Store:
         return run_id
 
     def _start_trial(self, event: TrialStarted) -> str:
-        name = run_name(event.number, event.params)
-        run_id = self._runs.trial(event.study, event.number, event.at_ms, name)
+        name = event.name or run_name(event.number, event.params)
+        run_id = self._runs.trial(
+            event.study, event.number, event.at_ms, kind=event.kind, name=name, parent=event.parent
+        )
         self._client.update_run(run_id, status="RUNNING", name=name)
         self._log(run_id, params=event.params, tags={"state": "running", **event.tags})
         return run_id
 
     def _log_epoch(self, event: EpochEnded) -> str:
-        run_id = self._runs.trial(event.study, event.number, event.at_ms)
+        run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind)
         values, epoch = event.metrics.as_dict(), event.metrics.epoch
         known = self._known_epochs(run_id, next(iter(values)))
         if epoch not in known:
@@ -129,9 +131,9 @@ class Store:
         return run_id
 
     def _end_trial(self, event: TrialEnded) -> str:
-        run_id = self._runs.trial(event.study, event.number, event.at_ms)
+        run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind)
         state = "interrupted" if event.state is TrialState.RUNNING else event.state.value
-        self._log(run_id, tags={"state": state, "cause": event.cause})
+        self._log(run_id, metrics=event.scores, at_ms=event.at_ms, tags={"state": state, "cause": event.cause})
         self._client.set_terminated(run_id, TRIAL_STATUS[event.state], event.at_ms)
         return run_id
 

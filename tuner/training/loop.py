@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -96,10 +97,15 @@ class Training:
 
     def evaluate(self, split: DeviceSplit) -> Scores:
         """Return the model's scores on a split, unmixed and unaugmented."""
+        return scores(self.logits(split), split.labels)
+
+    def logits(self, split: DeviceSplit) -> Float[Tensor, "n classes"]:
+        """Return the model's outputs for a split's images as they lie, unmixed and unaugmented."""
         self.model.eval()
         with torch.inference_mode(), self._autocast():
-            logits = [self.model(self.normalised(images)) for images, _ in split.batches(_EVALUATION_BATCH)]
-            return scores(torch.cat(logits).float(), split.labels)
+            return torch.cat(
+                [self.model(self.normalised(images)) for images, _ in split.batches(_EVALUATION_BATCH)]
+            ).float()
 
     def normalised(self, images: Tensor) -> Tensor:
         """Return bytes as the network gets them."""

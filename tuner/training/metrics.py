@@ -30,6 +30,16 @@ def scores(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Sco
     return Scores(*values.tolist())
 
 
+def class_accuracies(
+    logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]
+) -> tuple[Float[Tensor, " classes"], Int[Tensor, " classes"]]:
+    """Return each class's share of examples that are recognised, 0 where it has none, and its number of examples."""
+    classes = logits.shape[1]
+    counts = torch.bincount(labels, minlength=classes)
+    hits = torch.bincount(labels[logits.argmax(dim=1) == labels], minlength=classes)
+    return hits / counts.clamp(min=1), counts
+
+
 def calibration_error(confidence: Float[Tensor, " n"], hits: Float[Tensor, " n"]) -> Float[Tensor, ""]:
     """Return the expected calibration error over 15 bins of equal width.
 

@@ -1,0 +1,39 @@
+"""`tuner confirm` and `tuner recommend`: what fresh seeds made of a search, in words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from tuner import spec
+from tuner.cli import live, output, run, verdict
+from tuner.errors import UsageError
+from tuner.search import recommendation, study
+
+
+def confirm(name: str, overrides: Sequence[str], as_json: bool) -> int:
+    """Train a study's finalists on fresh seeds, as far as that is missing, and return the exit code."""
+    loaded = spec.load(run.kept_file(name), overrides)
+    progress = live.Progress(loaded.objective.metric, loaded.objective.mode == "max", 0, loaded.epochs)
+    with run.interruptible(), output.others_on_stderr(), live.shown(progress):
+        result = study.confirm_again(loaded, run.observing(progress, loaded.epochs))
+    found = result.recommendation
+    if output.wants_json(as_json):
+        output.print_json(result.as_json())
+    elif found is not None:
+        output.print_tables(*verdict.renderables(found))
+    for warning in result.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    return run.EXIT_CODES[result.state]
+
+
+def recommend(name: str, as_json: bool) -> None:
+    """Print what a study recommends, by what is stored now."""
+    try:
+        found = recommendation.read(name).as_json()
+    except ValueError as error:
+        raise UsageError(f"study {name}: {error}") from error
+    if output.wants_json(as_json):
+        output.print_json(found)
+    else:
+        output.print_tables(*verdict.renderables(found))

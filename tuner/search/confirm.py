@@ -1,0 +1,115 @@
+"""The confirmation: a search's finalists trained again on fresh seeds beside no mixing, scored once on the test split.
+
+It is driven as a search is (`Search`, Ray Tune, a lease, checkpoints), with `Seeds` in the sampler's place, and stored
+beside it, so it resumes as a search does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import optuna
+
+from tuner.datasets import Examples, Split
+from tuner.errors import UsageError
+from tuner.results import StudyState
+from tuner.search import recommendation, storage
+from tuner.search.checkpoints import KeptCheckpoints
+from tuner.search.confirmation_record import ConfirmationRecord
+from tuner.search.observer import Observer
+from tuner.search.running import Running
+from tuner.search.search import Search
+from tuner.search.seeds import Seeds, fresh_seeds, trainings
+from tuner.selection.finalists import Candidate
+from tuner.spec import StudySpec
+from tuner.spec.study import Limits, Scheduler
+
+
+@dataclass(frozen=True)
+class ConfirmationBegun:
+    """What is known when a confirmation begins: who is trained, on which seeds, and how many trainings are over."""
+
+    candidates: tuple[Candidate, ...]
+    seeds: tuple[int, ...]
+    trainings: int
+    done: int
+
+
+def require_confirmable(spec: StudySpec, study: optuna.Study) -> None:
+    """Check that a study's search has what a confirmation trains.
+
+    Raises:
+        UsageError: seeds are turned off, or no trial ran to its end.
+    """
+    if not spec.confirm.seeds:
+        raise UsageError(f"study {spec.name} has confirm.seeds: 0; say how many: --set confirm.seeds=5")
+    if not any(one.state is optuna.trial.TrialState.COMPLETE for one in study.get_trials(deepcopy=False)):
+        raise UsageError(
+            f"no trial of study {spec.name} has run to its end, so there is nothing to confirm; go on with it first: "
+            f"tuner resume {spec.name}"
+        )
+
+
+def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Observer]]) -> tuple[str, ...]:
+    """Train what is missing of a study's confirmation, with Ray connected; return what people should know."""
+    spec, study, lease = running.spec, running.study, running.lease
+    confirming = storage.confirmation(study)
+    candidates = recommendation.candidates_of(spec, study)
+    draws = _draws(spec, study, confirming)
+    over = len(trainings(confirming))
+    observers = observe(ConfirmationBegun(candidates, fresh_seeds(spec), draws.trials_wanted, over))
+    record = ConfirmationRecord(spec, study, confirming, candidates)
+    kept = KeptCheckpoints(confirming.study_name, storage.records(confirming), spec.objective.mode == "max")
+    search = Search(
+        replace(spec, scheduler=Scheduler(name="fifo"), limits=_without_budget(spec.limits)),
+        confirming,
+        running.slots,
+        [record, kept, *observers],
+        is_ours=lease.holds,
+        draws=draws,
+    )
+    try:
+        if not search.finished:
+            from tuner.search import tune  # needs a connected Ray
+
+            tune.drive(search, trained_on(running.split, spec), scores_test=True)
+    finally:
+        search.interrupt("interrupted")
+        state = StudyState.COMPLETED if search.finished else StudyState.INTERRUPTED
+        if lease.holds():
+            storage.set_state(study, state=state.value)
+        lacking = tuple(record.close(recommendation.of(spec, study, confirming), state))
+    return *search.warnings, *lacking
+
+
+def is_wanted(spec: StudySpec, study: optuna.Study) -> bool:
+    """Tell whether trainings of a study's confirmation are missing; its search is over."""
+    if not spec.confirm.seeds:
+        return False
+    confirming = storage.confirmation_if_begun(study)
+    return confirming is None or not _draws(spec, study, confirming).race().is_over
+
+
+def trained_on(split: Split, spec: StudySpec) -> Split:
+    """Return what the confirmation trains on: the training examples, with those of validation where the file says so.
+
+    The validation metrics of each epoch are then those of images that it trained on; only the test split counts.
+    """
+    if spec.confirm.train_on == "train":
+        return split
+    parts = split.training, split.validation
+    images = np.concatenate([one.images for one in parts])
+    labels = np.concatenate([one.labels for one in parts])
+    return replace(split, training=Examples(images, labels))
+
+
+def _draws(spec: StudySpec, study: optuna.Study, confirming: optuna.Study) -> Seeds:
+    candidates = recommendation.candidates_of(spec, study)
+    return Seeds(confirming, candidates, fresh_seeds(spec), spec.objective.metric, spec.objective.mode == "max")
+
+
+def _without_budget(limits: Limits) -> Limits:
+    """Return a study's limits without what bounds the search alone."""
+    return limits.model_copy(update={"hours": None, "epochs": None})

@@ -1,0 +1,62 @@
+"""Passes a confirmation's trainings on to MLflow: each is a run under that of the trial it repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import optuna
+
+from tuner.results import EpochMetrics, StudyState, TrialRecord, TrialState
+from tuner.search.seeds import scores_on_test, training_of
+from tuner.selection.finalists import Candidate
+from tuner.selection.recommend import Recommendation
+from tuner.spec import StudySpec
+from tuner.tracking import Tracking, destination
+
+_FLUSH_SECONDS = 60.0
+_SCORES = ("accuracy", "nll", "ece")
+
+
+class ConfirmationRecord:
+    """An observer of the trainings, which also closes the study's run with the verdict."""
+
+    def __init__(
+        self, spec: StudySpec, study: optuna.Study, confirming: optuna.Study, candidates: Sequence[Candidate]
+    ) -> None:
+        self._confirming = confirming
+        self._candidates = {one.key: one for one in candidates}
+        self._tracking = Tracking(destination(), str(study.user_attrs["id"]), kind="confirmation")
+        self._tracking.study_started(spec.name)
+
+    def trial_started(self, trial: TrialRecord) -> None:
+        """Open the training's run."""
+        key, seed = training_of(self._frozen(trial))
+        candidate = self._candidates.get(key)
+        tags = {"candidate": key, "seed": seed, "origin": candidate.origin if candidate else "no longer a finalist"}
+        name = f"{candidate.name}, seed {seed}" if candidate else ""
+        parent = candidate.trial if candidate else None
+        self._tracking.trial_started(trial.number, trial.params, tags, name=name, parent=parent)
+
+    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
+        """Record the epoch's metrics."""
+        self._tracking.epoch(trial.number, metrics)
+
+    def trial_ended(self, trial: TrialRecord) -> None:
+        """Close the training's run with what it scored on the test split."""
+        scored = scores_on_test(self._frozen(trial)) if trial.state is TrialState.COMPLETE else {}
+        tested = {f"test_{name}": float(scored[name]) for name in _SCORES if name in scored}
+        self._tracking.trial_ended(trial.number, trial.state, trial.cause, tested)
+
+    def close(self, recommendation: Recommendation, state: StudyState) -> Iterator[str]:
+        """Close the study's run with the verdict, and yield what MLflow could not take."""
+        effect = recommendation.effect
+        numbers = {"effect": effect.estimate, "effect_low": effect.low, "effect_high": effect.high}
+        summary = {"verdict": recommendation.verdict.value, "verdict_reasons": "\n".join(recommendation.reasons)}
+        known = {name: value for name, value in numbers.items() if value is not None}
+        self._tracking.study_ended(state, {**summary, **known})
+        report = self._tracking.close(_FLUSH_SECONDS)
+        if report.unwritten:
+            yield f"MLflow lacks {report.unwritten} records of the confirmation ({report.error})"
+
+    def _frozen(self, trial: TrialRecord) -> optuna.trial.FrozenTrial:
+        return self._confirming.get_trials(deepcopy=False)[trial.number]
