@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+_SHARES = ("val_accuracy", "val_ece")
+
 
 @dataclass(frozen=True)
 class EpochMetrics:
@@ -25,6 +27,18 @@ class EpochMetrics:
     learning_rate: float
     examples_per_second: float
     seconds: float
+
+    def wrong(self) -> str:
+        """Say what is missing, no number or out of range (NaN and infinity aside); empty where nothing is."""
+        if type(self.epoch) is not int or self.epoch < 1:
+            return f"epoch: wanted a whole number from 1, got {self.epoch!r}"
+        for name, value in self.as_dict().items():
+            where = f"{name} at epoch {self.epoch}"
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return f"{where}: wanted a number, got {value!r}"
+            if name in _SHARES and math.isfinite(value) and not 0 <= value <= 1:
+                return f"{where}: wanted a share from 0 to 1, got {value}"
+        return ""
 
     def is_finite(self) -> bool:
         """Tell whether training is still sound: no loss is NaN or infinite."""
@@ -108,7 +122,8 @@ class StudyResult:
     """How a study ended: its trials, the best of those that ran to the end, and the no-mixing baseline.
 
     Trials that were stopped early never count as best: their last value is not that of a whole training.
-    `recommendation` is what fresh seeds made of it (DESIGN.md, section 4), none before they were trained.
+    `recommendation` is what fresh seeds made of it (DESIGN.md, section 4), none before they were trained. `network` is
+    the file of the best trial's trained network, for `tuner.trial.load_network`; None where there is none.
     """
 
     study: str
@@ -120,6 +135,7 @@ class StudyResult:
     tracking: Mapping[str, str | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     recommendation: Mapping[str, Any] | None = None
+    network: str | None = None
 
     @property
     def epochs_trained(self) -> int:
@@ -139,6 +155,7 @@ class StudyResult:
             "trials": self.counts(),
             "best": self.best.as_json() if self.best else None,
             "baseline": self.baseline.as_json() if self.baseline else None,
+            "network": self.network,
             "seconds": round(self.seconds, 3),
             "epochs_trained": self.epochs_trained,
             "tracking": dict(self.tracking),

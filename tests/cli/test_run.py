@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.processes import start, tuner
+from tuner.results import flatten
+from tuner.trial import load_data, load_network
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -87,6 +90,17 @@ def test_status_and_list_agree_with_the_run(home, study):
         key: study[key] for key in ("state", "trials", "best", "epochs_trained")
     }
     assert "digits" in [row["study"] for row in json.loads(tuner(home, "ls", "--json")[1])]
+
+
+def test_the_best_network_is_kept_and_status_says_where(home, study):
+    status = json.loads(tuner(home, "status", "digits", "--json")[1])
+    path = Path(status["network"])
+    assert list((home / "studies" / "digits" / "checkpoints").iterdir()) == [path]
+    network = load_network(path)
+    assert json.loads(json.dumps(flatten(network.config))) == study["best"]["params"]
+    validation = load_data(network.config, seed=0).validation
+    predicted = network(torch.from_numpy(validation.images)).argmax(1).numpy()
+    assert (predicted == validation.labels).mean() == study["best"]["curve"][-1]
 
 
 def test_a_second_study_of_the_name_is_refused_and_changes_nothing(home, study):

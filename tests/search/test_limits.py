@@ -139,18 +139,6 @@ def test_a_checkpoint_that_is_gone_is_said(load):
     assert "is gone: it began again at epoch 1" in later.warnings[0]
 
 
-def test_checkpoints_of_ended_trials_are_removed(load):
-    search = begin(load("search.trials=3"))
-    paths = []
-    while (assignment := search.ask()) is not None:
-        paths.append(search.checkpoint_path(assignment.number))
-        paths[-1].parent.mkdir(parents=True, exist_ok=True)
-        paths[-1].write_bytes(b"state")
-        train(search, assignment, rising)
-        assert not paths[-1].exists()
-    assert len(paths) == 3
-
-
 def test_epochs_repeated_after_a_restart_are_not_judged_again_by_what_came_later(load):
     """A trial passed its first rung; others that came later were better; the driver died."""
     search = begin(load("search.baselines=none"), slots=2)

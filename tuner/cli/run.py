@@ -154,6 +154,8 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
         )
     head.add_row("trials", ", ".join(f"{count} {state}" for state, count in counts.items()))
     head.add_row("epochs", f"{result.epochs_trained} in {words.duration(result.seconds)}")
+    if result.best:
+        head.add_row("best network", result.network or "not kept")
     head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui")
     answer = [] if result.recommendation is None else verdict.renderables(result.recommendation)
     return [trials_table(result.trials, metric, maximise), head, *answer]

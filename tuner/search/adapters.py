@@ -7,9 +7,11 @@ pickles both into a file that it restores from; nothing here ever does, so they 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -26,6 +28,8 @@ RETRIES = 3
 
 _LEAST_SILENCE_SECONDS = 600.0
 _EPOCHS_OF_SILENCE = 10
+
+_RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
 
 _METRICS = tuple(field.name for field in fields(EpochMetrics))
 
@@ -103,14 +107,28 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         else:
             if scores := _nested(result, "test"):
                 self._search.scored(number, scores)
-            stop = self._search.report(number, EpochMetrics(**{name: result[name] for name in _METRICS}))
+            values: dict[str, Any] = {name: result.get(name) for name in _METRICS}
+            stop = self._search.report(number, EpochMetrics(**values))
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """End a trial whose process could not start, or was lost too often; Ray starts the others again by itself."""
         if trial.status == Trial.PENDING or not trial.should_recover():
-            lines = str(trial.get_error() or "its process was lost").strip().splitlines()
-            self._search.fail(trial.config["number"], f"its worker was lost: {lines[-1]}")
+            self._search.fail(trial.config["number"], f"its worker was lost: {_last_error(trial.error_file)}")
+
+
+def _last_error(error_file: str | None) -> str:
+    """Return the line that says what was raised last, of the file into which Ray writes what ended a trial's process.
+
+    Ray's own `get_error` looks for the file where it is copied to later.
+    """
+    try:
+        text = Path(error_file or "").read_text()
+    except OSError:
+        return "its process was lost"
+    lines = [line.strip() for line in text.rpartition("Failure # ")[2].splitlines()[1:] if line.strip()]
+    raised = [line for line in lines if _RAISED.match(line)]
+    return (raised or lines or ["its process was lost"])[-1]
 
 
 def _nested(result: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
+from collections.abc import Sequence
 
-from tuner.results import EpochMetrics
+from tuner.results import EpochMetrics, TrialRecord, TrialState
 
 _SHARES = {"val_accuracy", "val_ece"}
 _LARGER_IS_BETTER = {"val_accuracy"}
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?")
 
 
 def complete(epochs: int) -> str:
@@ -19,6 +23,11 @@ def diverged(metrics: EpochMetrics) -> str:
     """Say which metrics are no longer finite."""
     wrong = [name for name, value in metrics.as_dict().items() if not math.isfinite(value)]
     return f"diverged at epoch {metrics.epoch}: {', '.join(wrong)} not finite"
+
+
+def impossible(wrong: str) -> str:
+    """Say that the trial reported what no training can have measured."""
+    return f"reported what cannot be: {wrong}"
 
 
 def fell_short(metric: str, epoch: int, value: float, threshold: float) -> str:
@@ -55,6 +64,18 @@ def silent(seconds: float, epochs: int) -> str:
     """Say that the trial hung, and after which epoch."""
     length = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     return f"reported nothing for {length} after epoch {epochs}: it hung, and its process was ended"
+
+
+def commonest(trials: Sequence[TrialRecord], most: int = 3) -> str:
+    """Return the commonest causes of failure with their counts; those that differ in numbers alone count as one."""
+    failed = [trial.cause for trial in trials if trial.state is TrialState.FAILED]
+    kinds = Counter(_NUMBER.sub("#", cause) for cause in failed)
+    first = {kind: next(cause for cause in failed if _NUMBER.sub("#", cause) == kind) for kind in kinds}
+    return "; ".join(f"{first[kind]} ({_trials(count)})" for kind, count in kinds.most_common(most))
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count} trials"
 
 
 def _against(metric: str, value: float, threshold: float) -> str:

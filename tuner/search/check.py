@@ -6,11 +6,13 @@ import hashlib
 import json
 from typing import Any
 
+import cloudpickle
 import optuna
 
 from tuner import space, trial
 from tuner.datasets import Split
 from tuner.errors import ConfigError, Path, Problem, UsageError
+from tuner.imported import in_words
 from tuner.spec import StudySpec
 
 _DATA = "data"
@@ -37,6 +39,8 @@ def load(spec: StudySpec) -> Split:
         if key not in seen:
             seen.add(key)
             problems |= dict.fromkeys(_problems(config, split, corner))
+    if not problems and (reason := _stays_here(split)):
+        problems[Problem(("trial", "dataset"), reason)] = None
     if problems:
         raise spec.failure(problems)
     return split
@@ -68,6 +72,16 @@ def fingerprint(split: Split) -> str:
         digest.update(part.images.data)
         digest.update(part.labels.data)
     return digest.hexdigest()
+
+
+def _stays_here(split: Split) -> str | None:
+    """Return why the test split could not be opened by another process, which the confirmation asks for at the end."""
+    try:
+        cloudpickle.dumps(split.load_test)
+    except Exception as error:  # pickle calls what the objects of anybody's own code say
+        wanted = "let load_test open what it reads itself"
+        return f"its load_test cannot be sent to another process: {in_words(error)}; {wanted}"
+    return None
 
 
 def _shape(mixing: Any) -> Any:

@@ -16,6 +16,7 @@ from tuner.datasets import Examples, Split
 from tuner.errors import UsageError
 from tuner.results import StudyState
 from tuner.search import recommendation, storage
+from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.confirmation_record import ConfirmationRecord
 from tuner.search.observer import Observer
 from tuner.search.running import Running
@@ -60,11 +61,12 @@ def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Obse
     over = len(trainings(confirming))
     observers = observe(ConfirmationBegun(candidates, fresh_seeds(spec), draws.trials_wanted, over))
     record = ConfirmationRecord(spec, study, confirming, candidates)
+    kept = KeptCheckpoints(confirming.study_name, storage.records(confirming), spec.objective.mode == "max")
     search = Search(
         replace(spec, scheduler=Scheduler(name="fifo"), limits=_without_budget(spec.limits)),
         confirming,
         running.slots,
-        [record, *observers],
+        [record, kept, *observers],
         is_ours=lease.holds,
         draws=draws,
     )

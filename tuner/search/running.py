@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +11,8 @@ import optuna
 from tuner.datasets import Split
 from tuner.errors import StudyFailed
 from tuner.results import EpochMetrics, StudyResult, StudyState, TrialRecord, TrialState
-from tuner.search import storage, stored, warm_start
+from tuner.search import causes, storage, stored, warm_start
+from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.lease import Lease
 from tuner.search.observer import Observer
 from tuner.search.recording import Recording
@@ -61,7 +61,8 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     if not study.user_attrs.get("recorded", True):
         record.repeat(study)
     storage.set_state(study, recorded=False)
-    heard_by: list[Observer] = [record, clock, *observers]
+    kept = KeptCheckpoints(study.study_name, storage.records(study), spec.objective.mode == "max")
+    heard_by: list[Observer] = [record, clock, kept, *observers]
     search = Search(spec, study, running.slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
     begun(Begun(running.slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
@@ -88,7 +89,8 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
         storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
     ended = stored.result(study, state, seconds, stored.run_ids(study))
     stopping = stored.judged(ended.trials, spec.scheduler, spec.epochs, spec.objective.mode == "max")
-    warnings = [*spec.warnings, *split.warnings, *search.warnings, *_complaints(report, ended, stopping)]
+    complaints = [*kept.complaints(), *_complaints(report, ended, stopping)]
+    warnings = [*spec.warnings, *split.warnings, *search.warnings, *complaints]
     return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
 
 
@@ -127,7 +129,7 @@ def _complaints(report: TrackingReport, ended: StudyResult, stopping: Safety | N
         advice = f"when it answers again, `tuner resume {ended.study}` records what is missing"
         yield f"MLflow lacks {report.unwritten} records of this study ({report.error}); {advice}"
     if ended.state is StudyState.FAILED:
-        yield f"the commonest causes of failure: {_commonest_causes(ended.trials)}"
+        yield f"the commonest causes of failure: {causes.commonest(ended.trials)}"
     if stopping is not None and stopping.is_safe is False:
         yield stopping.words
 
@@ -142,8 +144,3 @@ def _state(search: Search) -> StudyState:
     if search.finished and not search.wants_more():
         return StudyState.COMPLETED
     return StudyState.OUT_OF_BUDGET if search.out_of_budget else StudyState.INTERRUPTED
-
-
-def _commonest_causes(trials: Sequence[TrialRecord]) -> str:
-    causes = Counter(trial.cause for trial in trials if trial.state is TrialState.FAILED)
-    return "; ".join(f"{cause} ({count} trials)" for cause, count in causes.most_common(3))

@@ -16,9 +16,8 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from tuner.home import study_directory
 from tuner.results import EpochMetrics, TrialRecord
-from tuner.search import causes
+from tuner.search import causes, checkpoints
 from tuner.search.budget import Budget
 from tuner.search.drawing import Drawing, requeue
 from tuner.search.live import Live, is_to_run_alone
@@ -138,6 +137,9 @@ class Search:
         live = self._live.get(number)
         if live is None or not self._is_ours():
             return True
+        if wrong := metrics.wrong():
+            self._end(live, OptunaState.FAIL, causes.impossible(wrong))
+            return True
         if not metrics.is_finite():
             self._end(live, OptunaState.FAIL, causes.diverged(metrics))
             return True
@@ -203,7 +205,7 @@ class Search:
 
     def checkpoint_path(self, number: int) -> Path:
         """Return where a trial's last checkpoint lies."""
-        return study_directory(self.spec.name) / "checkpoints" / f"{number}.pt"
+        return checkpoints.last(self.study.study_name, number)
 
     def too_many_failures(self) -> bool:
         """Tell whether the study's first trials all failed, so that going on would waste the rest."""

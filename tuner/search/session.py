@@ -62,6 +62,24 @@ def connected() -> Iterator[list[Node]]:
         ray.shutdown()
 
 
+def require_gpus(gpus: float) -> None:
+    """Check, where Ray is to be started here, that this machine has the GPUs that one trial asks for.
+
+    Raises:
+        UsageError: it has fewer; the message says how many.
+    """
+    if gpus == 0 or os.environ.get("RAY_ADDRESS"):
+        return
+    import torch
+
+    found = torch.cuda.device_count()
+    if found < gpus:
+        raise UsageError(
+            f"a trial asks for resources.gpus: {gpus:g}, and torch {torch.__version__} finds {found} on this machine; "
+            "set resources.gpus: 0 to train on CPUs, or RAY_ADDRESS to a cluster that has them"
+        )
+
+
 def slots(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) -> int:
     """Return how many trials may run at a time.
 
@@ -95,6 +113,8 @@ def _prepare_environment() -> None:
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")
     os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+    # A trial that failed reports its cause and no metric; a metric that is missing ends its trial, not the study.
+    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # Ray reads its authentication mode when it is imported: where that has happened, its mode is the caller's choice.
     if not os.environ.get("RAY_ADDRESS") and "RAY_AUTH_MODE" not in os.environ and "ray" not in sys.modules:

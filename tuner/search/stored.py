@@ -9,7 +9,7 @@ import optuna
 
 from tuner.errors import UsageError
 from tuner.results import StudyResult, StudyState, TrialRecord, best_of, unmixed_baseline
-from tuner.search import storage, warm_start
+from tuner.search import checkpoints, storage, warm_start
 from tuner.search.asha import Asha
 from tuner.search.lease import is_driven
 from tuner.search.safety import Safety, safety
@@ -80,8 +80,16 @@ def result(
     """Return what a study's storage holds, as a result; `runs` are the trials' MLflow runs."""
     trials = tuple(storage.records(study, runs))
     maximise = study.direction is optuna.study.StudyDirection.MAXIMIZE
+    best = best_of(trials, maximise)
+    network = checkpoints.trained_network(study.study_name, best)
     return StudyResult(
-        study.study_name, state, trials, best_of(trials, maximise), unmixed_baseline(trials, maximise), seconds
+        study.study_name,
+        state,
+        trials,
+        best,
+        unmixed_baseline(trials, maximise),
+        seconds,
+        network=None if network is None else str(network),
     )
 
 

@@ -44,6 +44,7 @@ def run(
     storage.refuse_existing(spec.name)
     require_writable()
     queued = baselines.queue(spec)
+    session.require_gpus(spec.resources.gpus)
     others = warm_start.sources(spec)
     split = check.load(spec)
     with session.connected() as nodes:
@@ -89,6 +90,7 @@ def resume(
         searched = Search(spec, study, slots=1, spent_seconds=Clock(study).seconds())
         if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
             return _read(search_on(Running(spec, study, split, lease, 1), observers, begun), spec, study)
+        session.require_gpus(spec.resources.gpus)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
             running = Running(spec, study, split, lease, slots)
@@ -112,6 +114,7 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
             return _read(result, spec, study)
         split = check.load(spec)
         check.require_same_data(study, split)
+        session.require_gpus(spec.resources.gpus)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
             running = Running(spec, study, split, lease, slots)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 
 from ray import tune
 from ray.exceptions import RayError
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, TuneError
 
-from tuner.datasets import Split
+from tuner.datasets import Examples, Split
 from tuner.errors import StudyFailed, TunerError
 from tuner.home import study_directory
+from tuner.search import checkpoints
 from tuner.search.adapters import RETRIES, SearchScheduler, SearchSearcher, SilenceWatch
 from tuner.search.search import Search
 from tuner.search.worker import TrialActor
@@ -33,7 +35,12 @@ def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
     resources = search.spec.resources
     scratch = study_directory(search.spec.name) / "ray"
     trainable = tune.with_resources(
-        tune.with_parameters(TrialActor, split=split, scores_test=scores_test),
+        tune.with_parameters(
+            TrialActor,
+            split=split if scores_test else for_trials(split),
+            scores_test=scores_test,
+            checkpoint_bytes=_budget(search),
+        ),
         {"cpu": resources.cpus, **({"gpu": resources.gpus} if resources.gpus else {})},
     )
     tuner = tune.Tuner(
@@ -59,3 +66,17 @@ def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
         raise StudyFailed(f"Ray Tune broke off: {error}; go on with: tuner resume {name}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def for_trials(split: Split) -> Split:
+    """Return a split as trials get it: without the test split, whose loader a process may not even be able to take."""
+    return replace(split, load_test=_shut)
+
+
+def _budget(search: Search) -> int | None:
+    gigabytes = search.spec.limits.checkpoint_gigabytes
+    return None if gigabytes is None else int(gigabytes * checkpoints.GIGABYTE)
+
+
+def _shut() -> Examples:
+    raise RuntimeError("the test split stays shut while trials are searched for")

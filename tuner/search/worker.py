@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,14 @@ from ray import tune
 
 from tuner import trial
 from tuner.datasets import Examples, Split
+from tuner.search import checkpoints, memory
 from tuner.training import Training, checkpoint
 
 CHECKPOINT_SECONDS = 5.0
 """At most this much training is lost with a worker."""
+
+_UNPICKLABLE = (pickle.PicklingError, AttributeError, TypeError)
+"""What pickle raises of what a network may keep in its state beside tensors: functions, locks, files."""
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
@@ -29,18 +36,23 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """
 
     scores_test = False
+    checkpoint_bytes: int | None = None
     _test: Examples | None = None
 
-    def setup(self, config: dict[str, Any], split: Split, scores_test: bool = False) -> None:
+    def setup(
+        self, config: dict[str, Any], split: Split, scores_test: bool = False, checkpoint_bytes: int | None = None
+    ) -> None:
         """Take the dataset (shared memory, one copy a node) and the first trial.
 
-        With `scores_test` a trial's last step also returns `test`, its scores on the test split.
+        With `scores_test` a trial's last step also returns `test`, its scores on the test split, and keeps no network.
+        What all checkpoints take stays below `checkpoint_bytes`.
         """
         assigned = ray.get_runtime_context().get_assigned_resources()
         torch.set_num_threads(max(1, int(assigned.get("CPU", 1))))
         self.device = torch.device("cuda" if assigned.get("GPU") and torch.cuda.is_available() else "cpu")
         self.split = split
         self.scores_test = scores_test
+        self.checkpoint_bytes = checkpoint_bytes
         self.validation = trial.validation_split(split, self.device)
         self._begin(config)
 
@@ -70,12 +82,15 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
                 self._save_if_due(self.training)
             metrics = self.training.run_epoch(self.validation)
             if metrics.epoch in self.pausing_epochs:
-                self._save(self.training, asdict(metrics))
+                self._save_state(self.training, asdict(metrics))
+            if metrics.epoch >= self.training.recipe.epochs and not self.scores_test:
+                self._save_network(self.training)
             scores = self._test_scores(self.training)
         except torch.AcceleratorError:
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
-            told = self._told() | {"failure": f"{type(error).__name__}: {error}", "out_of_memory": _no_memory(error)}
+            self._require_sound_device()
+            told = self._told() | self._failure(error)
             self.training = None
             return told
         return self._told() | asdict(metrics) | scores
@@ -98,6 +113,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.pausing_epochs: tuple[int, ...] = tuple(config["pausing_epochs"])
         self._saved_at = time.monotonic()
         self._warnings: list[str] = []
+        self._warned_of: set[str] = set()
 
     def _told(self) -> dict[str, Any]:
         told = {"number": self.number, "warnings": self._warnings}
@@ -126,16 +142,35 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _save_if_due(self, training: Training) -> None:
         if time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
-            self._save(training, None)
+            self._save_state(training, None)
 
-    def _save(self, training: Training, metrics: dict[str, Any] | None) -> None:
+    def _save_state(self, training: Training, metrics: dict[str, Any] | None) -> None:
         self._saved_at = time.monotonic()
+        consequence = "if its process is lost, it repeats more"
+        self._save(self.checkpoint_path, lambda: training.state() | {"metrics": metrics}, "checkpoint", consequence)
+
+    def _save_network(self, training: Training) -> None:
+        """Write the trained network to a file that no trial goes on from: it is ahead of what is stored."""
+        state = partial(trial.network_state, training, self.trial_config, self.split)
+        self._save(checkpoints.trained(self.checkpoint_path), state, "trained network", "its numbers are not lost")
+
+    def _save(self, path: Path, state: Callable[[], dict[str, Any]], what: str, consequence: str) -> None:
+        """Write a file where disk and budget have room; otherwise say so, once, and keep the file that was there."""
         try:
-            checkpoint.save(self.checkpoint_path, training.state() | {"metrics": metrics})
-        except OSError as error:  # a full disk: the last checkpoint is kept, and the trial can do without a new one
-            self._warnings.append(f"its checkpoint could not be written: {error}")
+            checkpoint.save(path, state(), lambda size: checkpoints.require_room(path, size, self.checkpoint_bytes))
+        except (OSError, *_UNPICKLABLE) as error:
+            if what not in self._warned_of:
+                self._warnings.append(f"its {what} could not be written: {error}; {consequence}")
+            self._warned_of.add(what)
 
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        """Return what went wrong, in words."""
+        words = f"{type(error).__name__}: {error}"
+        if not memory.ran_out(error):
+            return {"failure": words, "out_of_memory": False}
+        return {"failure": f"{words.rstrip(': ')}; {memory.in_words(self.device)}", "out_of_memory": True}
 
-def _no_memory(error: Exception) -> bool:
-    """Tell whether memory ran out, on the device or off it; by name, for libraries have errors of their own."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    def _require_sound_device(self) -> None:
+        """Raise what the device has to say, which may come later than the error that it caused."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,9 @@ Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _ONE_DATASET = (
     "the dataset is what the study is about; scores on different data cannot be compared: write one study for each"
 )
+_MOST_CHARACTERS = 100_000
+"""Each trial's configuration is stored, recorded and sent to a worker; a usual one takes some thousand."""
+
 _ONE_BUDGET = "epochs must be one number: it is the budget at which all trials are compared"
 
 
@@ -126,6 +130,7 @@ def _resolve_corners(template: Section, resolve: Resolve, problems: list[Problem
     for corner in corners(template):
         try:
             example = resolve(copy.deepcopy(corner.config))
+            _refuse_large(example)
         except ConfigError as error:
             for path, message in error.problems:
                 origin = ("trial", *corner.origin_of(path))
@@ -134,6 +139,27 @@ def _resolve_corners(template: Section, resolve: Resolve, problems: list[Problem
         # What is said of all alternatives alike is about the key that they stand under.
         problems.append(Problem(domain if len(origins) > 1 else origins.pop(), message))
     return example
+
+
+def _refuse_large(config: Mapping[str, Any]) -> None:
+    """Check that a configuration is short; the default of somebody's own function may be anything."""
+    if len(_text(config)) <= _MOST_CHARACTERS:
+        return
+    path, value = _largest(config)
+    size = f"takes {len(_text(value)):,} characters; all of a trial's configuration may take {_MOST_CHARACTERS:,}"
+    raise ConfigError([Problem(path, f"{size}: give the name of a file that the function reads instead")])
+
+
+def _largest(config: Any, path: Path = ()) -> tuple[Path, Any]:
+    """Return the longest value and its path."""
+    if not isinstance(config, Mapping) or not config:
+        return path, config
+    key = max(config, key=lambda key: len(_text(config[key])))
+    return _largest(config[key], (*path, key))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, default=str)
 
 
 def _domain_of(path: Path) -> Path:

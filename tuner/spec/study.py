@@ -137,6 +137,9 @@ class Limits(_Part):
     # A trial that reports nothing for so long hangs, and is ended. By default ten minutes, or ten times the longest
     # epoch seen so far: the first epoch is slow (data to the device, compilation), and epochs differ in length.
     trial_silence_minutes: Annotated[float, Gt(0)] | None = None
+    # What the study's checkpoints may take on disk; beyond it none are written. By default without bound, for what no
+    # longer serves is removed at once: there is one of each trial that can go on, and the best trial's network.
+    checkpoint_gigabytes: Annotated[float, Gt(0)] | None = None
     # When the first five trials all fail, the next ones will too. One that ends well lifts the limit.
     failures: Annotated[int, Ge(1)] = 5
 

@@ -6,6 +6,8 @@ import hashlib
 import io
 import os
 import pickle
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +17,20 @@ _HEADER = b"tuner checkpoint 1\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
-def save(path: Path, state: dict[str, Any]) -> None:
+def save(path: Path, state: dict[str, Any], admit: Callable[[int], object] = lambda _: None) -> None:
     """Write `state` (tensors and plain values) so that a reader sees the old file or the new one, never a part.
 
     A digest stands before the state: torch's own format does not notice when the bytes of a tensor have changed.
+    `admit` is told how many bytes come before any is written, and may raise. A save that is killed leaves a file named
+    `*.partial`.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     content = buffer.getbuffer()
+    admit(len(_HEADER) + _DIGEST_BYTES + len(content))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    # Not the process's number: two machines that share the folder may give the same one.
+    partial = path.with_suffix(f".{secrets.token_hex(8)}.partial")
     try:
         with partial.open("wb") as file:
             file.writelines((_HEADER, hashlib.sha256(content).digest(), content))

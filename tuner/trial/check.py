@@ -53,6 +53,9 @@ def _check_on(device: torch.device, config: Mapping[str, Any], image: ImageShape
         model = MODELS.build(config["model"], image, classes)
     with _refused(("model",), f"{name} does not take images of {'x'.join(map(str, image))}: "):
         _check_logits(model(images), name, classes)
+        model.eval()  # what it returns may depend on that
+        _check_logits(model(images), name, classes)
+        model.train()
     for method in METHODS.build(config["mixing"]).methods():
         _check_depths(method, model, name)
         with _refused(("mixing",)):
