@@ -153,12 +153,22 @@ def test_better_mean_that_is_not_sure_gives_way_to_what_is():
     assert done.effect.low <= done.effect.estimate <= done.effect.high
 
 
+def test_estimate_stays_within_its_interval():
+    # Without the first seed cutmix is chosen, without any other the wild one, which then gains nothing: 0.22 points.
+    steady = [score + gap for score, gap in zip(BASE, (0.0110, 0.0111, 0.0109, 0.0110, 0.0111), strict=True)]
+    done = found([(NONE, BASE), (MIXUP, (BASE[0] + 0.05, *BASE[1:])), (CUTMIX, steady)])
+    assert (done.verdict, done.policy) == ("use", CUTMIX.mixing)
+    assert done.effect.estimate == done.effect.low > 0.0105
+
+
 def test_optimism_of_the_search_is_told():
     done = found([(NONE, BASE), (candidate("cutmix", 0.99), BETTER)])
     told = done.candidates[1]
     assert told.search_gain == pytest.approx(0.09)
     assert told.optimism == pytest.approx(0.09 - done.effect.uncorrected)
-    assert "The search had shown +9.00 points, 6.96 points more than fresh seeds, which rule out more" in words(done)
+    assert "The search had shown +9.00 points, 6.96 points more than the fresh seeds, which rule out more" in words(
+        done
+    )
 
 
 def test_dropped_policy_is_named_and_never_recommended():

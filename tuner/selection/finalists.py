@@ -7,7 +7,7 @@ import json
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.catalog import called
@@ -89,8 +89,8 @@ def candidates(trials: Sequence[TrialRecord], finalists: int, maximise: bool, co
         chosen.append(published)
     origins = [_origin(one, mixed, published) for one in chosen]
     return (
-        _with_origin(baseline, "baseline", is_baseline=True),
-        *(_with_origin(one, origin) for one, origin in zip(chosen, origins, strict=True)),
+        replace(baseline, origin="baseline", is_baseline=True),
+        *(replace(one, origin=origin) for one, origin in zip(chosen, origins, strict=True)),
     )
 
 
@@ -140,7 +140,3 @@ def _origin(one: Candidate, ranked: Sequence[Candidate], published: Candidate | 
     if one is published:
         words.append("published")
     return ", ".join(words) or "next best overall"
-
-
-def _with_origin(one: Candidate, origin: str, is_baseline: bool = False) -> Candidate:
-    return Candidate(**{**vars(one), "origin": origin, "is_baseline": is_baseline})

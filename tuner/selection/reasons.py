@@ -104,7 +104,7 @@ def _optimism(shown: Confirmed, metric: str) -> str:
     if shown.search_gain is None or shown.optimism is None:
         return ""
     how = f"{amount(metric, shown.optimism)} {'more' if shown.optimism > 0 else 'less'}"
-    saw = f"The search had shown {gain(metric, shown.search_gain)}, {how} than fresh seeds"
+    saw = f"The search had shown {gain(metric, shown.search_gain)}, {how} than the fresh seeds"
     high = shown.difference.high
     if high is not None and shown.search_gain > high:
         return f"{saw}, which rule out more than {gain(metric, high)}."

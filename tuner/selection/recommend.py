@@ -5,6 +5,12 @@
 `not_confirmed`: the search's gain has not been put to the test yet, or not to its end; or fresh seeds say the reverse,
 with the interval below 0. While seeds are still to run the verdict is never `use`, however it looks: who stops when it
 looks good is wrong more often than the confidence says.
+
+Simulated (tests/benchmarks/recommend.py, 500 studies each, 3 finalists and the published setting, pairing the
+correlation of two policies' scores on one seed): where nothing helps, `use` in 2.4 % at pairing 0 and 2.6 % at 0.8, and
+in 1.8 % to 2.6 % with 3 or 10 seeds. Where one method gains 5 deviations of a seed, `use` in 99.8 % and 100 %, and the
+interval covers that in 98.0 % and 98.6 %. Three seeds are few: 56 % and 98 %. A gain of 2 deviations is found in 47 %
+and 99 %.
 """
 
 from __future__ import annotations
