@@ -31,10 +31,14 @@ from tuner.policies.attached import Attached
 from tuner.policies.checks import Std
 from tuner.policies.file import PolicyFile, of_trial, of_values, read
 from tuner.policies.loaded import LoadedPolicy
+from tuner.policies.to_timm import to_timm
+from tuner.policies.to_torchvision import to_torchvision
 
 __all__ = ["EXPORTS", "Attached", "LoadedPolicy", "PolicyFile", "load_policy", "of_trial"]
 
 EXPORTS: Mapping[str, Callable[[PolicyFile], str]] = {
+    "torchvision": to_torchvision,
+    "timm": to_timm,
     "yaml": PolicyFile.as_yaml,
 }
 
