@@ -15,7 +15,7 @@ from jaxtyping import install_import_hook
 
 import tests.typechecker  # noqa: F401 - jaxtyping looks it up as an attribute of `tests`
 
-TENSOR_FLOORS = ("datasets", "losses", "mixing", "models", "training", "trial")
+TENSOR_FLOORS = ("datasets", "losses", "mixing", "models", "policies", "training", "trial")
 install_import_hook([f"tuner.{floor}" for floor in TENSOR_FLOORS], "tests.typechecker.checked")
 
 import pytest  # noqa: E402

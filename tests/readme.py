@@ -14,6 +14,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
+def python_with(words: str) -> str:
+    """Return the one Python example that has these words."""
+    (found,) = (block for block in blocks("python") if words in block)
+    return found
+
+
 def commands() -> list[str]:
     """Return every shell command, without its comment."""
     lines = [line for block in blocks("sh") for line in block.splitlines()]

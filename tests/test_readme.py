@@ -32,7 +32,7 @@ def test_commands_end_well_after_the_quick_start(quick_start, arguments):
 
 
 def test_every_command_is_tested_somewhere():
-    tested_elsewhere = {"run", "ui", "validate", "preview"}  # tests/cli
+    tested_elsewhere = {"run", "ui", "validate", "preview", "export"}  # tests/cli
     assert {arguments[0] for arguments in readme.tuner_arguments()} <= QUICK | tested_elsewhere
 
 
@@ -44,7 +44,7 @@ def test_the_study_file_is_valid(tmp_path):
 
 def test_the_python_example_runs(capsys):
     space: dict = {}
-    exec(readme.blocks("python")[0], space)
+    exec(readme.python_with("trial.run"), space)
     assert space["last"].epoch == 5
     assert space["last"].val_accuracy > 0.5
 
@@ -52,7 +52,7 @@ def test_the_python_example_runs(capsys):
 def test_the_model_of_ones_own_trains_as_its_study_file_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "my_models.py").write_text(readme.blocks("python")[1])
+    (tmp_path / "my_models.py").write_text(readme.python_with("class Network"))
     (tmp_path / "study.yaml").write_text(readme.blocks("yaml")[1])
     study = spec.load("study.yaml", ["trial.training.epochs=1"])
     split = check.load(study)

@@ -26,6 +26,7 @@ def test_help_names_every_command_and_imports_nothing_heavy():
         "methods",
         "datasets",
         "models",
+        "export",
         "ui",
         "doctor",
     ]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.tracking.encoding import finite_or_nan, not_finite, param_texts, run_name, tag_texts, text
+from tuner.results import flatten
+from tuner.tracking.encoding import config, finite_or_nan, not_finite, param_texts, run_name, tag_texts, text
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,28 @@ def test_infinities_become_nan_and_are_named():
     assert math.isnan(finite_or_nan(-math.inf))
     assert finite_or_nan(0.5) == 0.5
     assert not_finite({"a": 1.0, "b": math.inf, "c": math.nan}) == "b inf, c nan"
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["beta", "x:Y"]),
+)
+NAMES = st.text("abc_", min_size=1, max_size=3)
+SECTIONS = st.recursive(
+    st.dictionaries(NAMES, LEAVES | st.lists(st.integers()), min_size=1, max_size=3),
+    lambda inner: st.dictionaries(NAMES, inner | st.lists(inner, min_size=1, max_size=3), min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(SECTIONS)
+def test_a_configuration_comes_back_from_its_parameters(written: dict[str, Any]):
+    assert config(param_texts(flatten(written))) == written
+
+
+def test_a_text_that_was_cut_does_not_come_back_as_something_else():
+    long = {"mixing.weights": list(range(3000))}
+    assert isinstance(config(param_texts(long))["mixing"]["weights"], str)

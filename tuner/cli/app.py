@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,14 @@ File = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one leaf: trial.training.epochs=3")
 ]
+
+
+class Form(StrEnum):
+    """What a policy can be written as."""
+
+    YAML = "yaml"
+    TORCHVISION = "torchvision"
+    TIMM = "timm"
 
 
 @app.command()
@@ -159,6 +168,22 @@ def preview(
     from tuner.cli import preview as command
 
     command.preview(what, out, dataset=dataset, images=images, seed=seed, overrides=overrides or [], as_json=json)
+
+
+@app.command()
+def export(
+    study: Name,
+    *,
+    to: Annotated[Form, typer.Option(help="A file for tuner.load_policy, or code for another library.")] = Form.YAML,
+    out: Annotated[Path | None, typer.Option(help="The file to write.")] = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="The trial whose policy it is; else the best.")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="How many classes; else counted in the data.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a study's policy as a file, or as code for torchvision or timm where these can express it."""
+    from tuner.cli import export as command
+
+    command.export(study, to.value, out, number=trial, classes=classes, as_json=json)
 
 
 @app.command()

@@ -11,7 +11,7 @@ Importing MLflow takes seconds (3.17 loads pandas, scikit-learn and FastAPI), so
 from tuner.tracking.destination import Destination, destination, without_credentials
 from tuner.tracking.operations import RunIds
 from tuner.tracking.probe import probe_mlflow
-from tuner.tracking.reading import child_runs, ids
+from tuner.tracking.reading import child_runs, ids, trial_config
 from tuner.tracking.recorder import Tracking, TrackingReport
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "destination",
     "ids",
     "probe_mlflow",
+    "trial_config",
     "without_credentials",
 ]

@@ -36,6 +36,18 @@ def text(value: Any) -> str:
     return json.dumps(value, default=str)
 
 
+def config(params: Mapping[str, str]) -> dict[str, Any]:
+    """Return the nested configuration that parameters were flattened from, each value as `text` wrote it."""
+    nested: dict[str, Any] = {}
+    for key, written in params.items():
+        *sections, name = key.split(".")
+        section = nested
+        for step in sections:
+            section = section.setdefault(step, {})
+        section[name] = _value(written)
+    return {name: _with_lists(value) for name, value in nested.items()}
+
+
 def finite_or_nan(value: float | int) -> float:
     """Return NaN for an infinity, which MLflow would store as 1.8e308: a number that nobody measured."""
     return float(value) if math.isfinite(value) else math.nan
@@ -57,3 +69,19 @@ def run_name(number: int, params: Mapping[str, Any]) -> str:
 
 def _cut(value: str, length: int) -> str:
     return value if len(value) <= length else value[: length - 1] + "…"
+
+
+def _value(written: str) -> Any:
+    try:
+        return json.loads(written)
+    except ValueError:
+        return written
+
+
+def _with_lists(value: Any) -> Any:
+    """Return sections whose keys are 0, 1 ... as the lists that they were."""
+    if not isinstance(value, dict):
+        return value
+    items = {key: _with_lists(item) for key, item in value.items()}
+    is_list = bool(items) and set(items) == {str(index) for index in range(len(items))}
+    return [items[str(index)] for index in range(len(items))] if is_list else items

@@ -80,6 +80,11 @@ class Store:
         with _failures_told(self._destination):
             return self._runs.children(study)
 
+    def params(self, run_id: str) -> dict[str, str]:
+        """Return a run's parameters as they were written."""
+        with _failures_told(self._destination):
+            return dict(self._client.get_run(run_id).data.params)
+
     def answer(self) -> None:
         """Ask for one experiment, to see whether the store can be reached and read."""
         with _failures_told(self._destination):
