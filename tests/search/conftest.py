@@ -51,7 +51,7 @@ def load(tmp_path: Path) -> Callable[..., spec.StudySpec]:
 def begin(loaded: spec.StudySpec, slots: int = 1, **more: object) -> Search:
     """Create the study's storage with its baselines, and its search."""
     study = storage.create(loaded.name, loaded.objective.mode == "max")
-    storage.set_state(study, metric=loaded.objective.metric)
+    storage.set_state(study, metric=loaded.objective.metric, source=loaded.source)
     baselines.enqueue(study, baselines.queue(loaded))
     return Search(loaded, study, slots, **more)
 

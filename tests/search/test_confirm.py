@@ -27,7 +27,6 @@ def searched(load):
     def done(*overrides: str):
         search = begin(load(*SEARCHED, *overrides))
         drive(search, rising)
-        search.study.set_user_attr("source", search.spec.source)
         return search.spec, search.study
 
     return done

@@ -9,17 +9,18 @@ from tuner import policies, trial
 from tuner.cli import output
 from tuner.errors import ConfigError, TunerError, UsageError
 from tuner.results import StudyResult, TrialRecord, TrialState
-from tuner.search import stored
+from tuner.search import recommendation, stored
+from tuner.selection.recommend import Verdict
 
 _UNCONFIRMED = "not confirmed on fresh seeds"
 
 
 def export(name: str, to: str, out: Path | None, *, number: int | None, classes: int | None, as_json: bool) -> None:
-    """Write the policy of a study's best trial, or of the trial asked for, and say which it is."""
+    """Write the policy that a study recommends, or that of the trial asked for, and say which it is."""
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out: there is no folder {str(out.parent)!r}; make it first")
     result = stored.stored(name)
-    chosen, basis = _best(result) if number is None else _asked_for(result, number)
+    chosen, basis = _recommended(result) if number is None else _asked_for(result, number)
     origin = f"Trial {chosen.number} of study {name}: {basis}"
     file = policies.of_trial(chosen.config, classes or _classes(chosen), origin)
     try:
@@ -37,6 +38,19 @@ def export(name: str, to: str, out: Path | None, *, number: int | None, classes:
         sys.stdout.write(text)
     else:
         output.print_tables(f"{out}: {origin}")
+
+
+def _recommended(result: StudyResult) -> tuple[TrialRecord, str]:
+    """Return the trial of the recommended policy; before fresh seeds have spoken, the best of the search."""
+    if not any(one.state is TrialState.COMPLETE for one in result.trials):
+        return _best(result)
+    found = recommendation.read(result.study)
+    if found.verdict is Verdict.NOT_CONFIRMED:
+        return _best(result)
+    used = found.shown if found.verdict is Verdict.USE else None
+    number = found.candidates[0].candidate.trial if used is None else used.trial
+    basis = "no evidence that mixing helps: no mixing" if used is None else f"recommended on {found.seeds} fresh seeds"
+    return next(one for one in result.trials if one.number == number), basis
 
 
 def _best(result: StudyResult) -> tuple[TrialRecord, str]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from tuner.cli import output, run, words
 from tuner.errors import ServiceError, UsageError
 from tuner.results import StudyResult, StudyState
-from tuner.search import storage, stored
+from tuner.search import recommendation, storage, stored
 from tuner.search.safety import Safety
 
 
@@ -31,7 +31,7 @@ def ls(as_json: bool) -> None:
 
 def status(name: str, as_json: bool) -> None:
     """Say where one study stands."""
-    result = stored.stored(name)
+    result = recommendation.added_to(stored.stored(name))
     metric, maximise = stored.objective(name)
     stopping = stored.stopping(name, result.trials)
     notes = stored.notes(name)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import optuna
 
 from tuner import spec, trial
+from tuner.errors import UsageError
+from tuner.results import StudyResult
 from tuner.search import storage
 from tuner.search.seeds import fresh_seeds, scores
 from tuner.selection.finalists import Candidate, candidates
@@ -29,12 +33,22 @@ def of(settings: Study | spec.StudySpec, study: optuna.Study, confirming: optuna
     return recommend(candidates_of(settings, study), found, fresh_seeds(settings), metric, maximise)
 
 
+def added_to(result: StudyResult) -> StudyResult:
+    """Return a stored study's result with what fresh seeds made of it, where they were trained."""
+    if storage.confirmation_if_begun(storage.load(result.study)) is None:
+        return result
+    return replace(result, recommendation=read(result.study).as_json())
+
+
 def read(name: str) -> Recommendation:
     """Return what a stored study recommends.
 
     Raises:
-        UsageError: there is no such study.
+        UsageError: there is no such study, or it was begun before studies kept their file.
         ValueError: its search has not started a trial without mixing yet.
     """
     study = storage.load(name)
-    return of(spec.settings(study.user_attrs["source"]), study, storage.confirmation_if_begun(study))
+    source = study.user_attrs.get("source")
+    if source is None:
+        raise UsageError(f"study {name} was begun by an earlier version, which did not keep its file; run it anew")
+    return of(spec.settings(source), study, storage.confirmation_if_begun(study))

@@ -89,7 +89,7 @@ def resume(
         check.require_same_data(study, split)
         searched = Search(spec, study, slots=1, spent_seconds=Clock(study).seconds())
         if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
-            return _read(search_on(Running(spec, study, split, lease, 1), observers, begun), spec, study)
+            return recommendation.added_to(search_on(Running(spec, study, split, lease, 1), observers, begun))
         session.require_gpus(spec.resources.gpus)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
@@ -111,7 +111,7 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
         _keep_source(spec, study)
         result = stored.stored(spec.name)
         if not confirm.is_wanted(spec, study):
-            return _read(result, spec, study)
+            return recommendation.added_to(result)
         split = check.load(spec)
         check.require_same_data(study, split)
         session.require_gpus(spec.resources.gpus)
@@ -125,18 +125,10 @@ def _confirmed(result: StudyResult, running: Running, observe: Observe) -> Study
     """Return the result with what fresh seeds made of it; a search that is not over is not confirmed."""
     spec, study = running.spec, running.study
     if result.state is not StudyState.COMPLETED or not confirm.is_wanted(spec, study):
-        return _read(result, spec, study)
+        return recommendation.added_to(result)
     warnings = confirm.drive(running, observe)
     state = StudyState(study.user_attrs["state"])
-    return _read(replace(result, state=state, warnings=(*result.warnings, *warnings)), spec, study)
-
-
-def _read(result: StudyResult, spec: StudySpec, study: optuna.Study) -> StudyResult:
-    """Return the result with the recommendation, where there is a confirmation."""
-    confirming = storage.confirmation_if_begun(study)
-    if confirming is None:
-        return result
-    return replace(result, recommendation=recommendation.of(spec, study, confirming).as_json())
+    return recommendation.added_to(replace(result, state=state, warnings=(*result.warnings, *warnings)))
 
 
 def _keep_source(spec: StudySpec, study: optuna.Study) -> None:

@@ -1,0 +1,79 @@
+"""`tuner recommend` and what exports and runs say of a confirmation, from a stored study."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.search.conftest import begin, drive, rising
+from tests.search.test_confirm import confirm_all, confirming, worth
+from tuner import spec
+
+STUDY = """
+name: simulated
+trial:
+  dataset: {name: digits}
+  model: {name: small_cnn, padding: same}
+  training: {epochs: 9}
+  mixing:
+    choice:
+      none: {}
+      mixup: {ratio: {name: beta, alpha: {low: 0.1, high: 1.0}}}
+      cutmix: {}
+search: {trials: 6}
+confirm: {finalists: 2, seeds: 4}
+"""
+
+
+@pytest.fixture
+def study(command: Command, tmp_path):
+    """A study whose search is over."""
+    path = tmp_path / "study.yaml"
+    path.write_text(STUDY)
+    search = begin(spec.load(path))
+    drive(search, rising)
+    return search
+
+
+def test_without_fresh_seeds_nothing_is_confirmed(command: Command, study):
+    found = command("recommend", "simulated").json
+    assert found["verdict"] == "not_confirmed"
+    assert found["policy"] == {"name": "none"}
+    assert command("export", "simulated", "--to", "yaml").json["basis"].startswith("best of the search; not confirmed")
+
+
+def test_a_confirmed_gain_is_recommended_and_exported(command: Command, study):
+    confirm_all(confirming(study.spec, study.study))
+    found = command("recommend", "simulated").json
+    assert found["verdict"] == "use"
+    assert found["effect"]["low"] > 0
+    assert len(found["candidates"]) == 3
+    exported = command("export", "simulated", "--to", "yaml").json
+    assert exported["basis"] == "recommended on 4 fresh seeds"
+    assert exported["policy"] == found["policy"]
+
+
+def test_where_mixing_does_not_help_no_mixing_is_exported(command: Command, study):
+    confirm_all(confirming(study.spec, study.study), lambda a: worth(a) - 0.05 * (a.config["mixing"]["name"] != "none"))
+    found = command("recommend", "simulated").json
+    assert found["verdict"] == "no_evidence"
+    exported = command("export", "simulated", "--to", "yaml").json
+    assert (exported["basis"], exported["policy"]) == (
+        "no evidence that mixing helps: no mixing",
+        {"name": "none"},
+    )
+
+
+def test_status_shows_the_recommendation(command: Command, study):
+    assert command("status", "simulated").json["recommendation"] is None
+    confirm_all(confirming(study.spec, study.study))
+    assert command("status", "simulated").json["recommendation"]["verdict"] == "use"
+
+
+def test_a_study_without_a_baseline_yet_says_so(command: Command, tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(STUDY)
+    begin(spec.load(path))
+    answer = command("recommend", "simulated")
+    assert answer.code == 2
+    assert "no trial without mixing" in answer.err
