@@ -7,6 +7,7 @@ from typing import Any
 
 from tuner.results import TrialRecord, TrialState, flatten
 from tuner.selection.finalists import Candidate, Cost, key_of
+from tuner.selection.recommend import Recommendation, recommend
 
 COSTS = {"none": Cost(), "mixup": Cost(0, 0, 2), "cutmix": Cost(1, 0, 2), "fmix": Cost(1, 1, 2)}
 
@@ -39,3 +40,11 @@ def by_seed(*scores: float | None) -> dict[int, float | None]:
 
 def seeds(number: int) -> Sequence[int]:
     return range(100, 100 + number)
+
+
+def found(
+    scores: Sequence[tuple[Candidate, Sequence[float | None]]], *, number: int = 5, maximise: bool = True, **more: Any
+) -> Recommendation:
+    """Recommend from pairs of a candidate and its scores in the order of the seeds."""
+    kept = {one.key: by_seed(*own) for one, own in scores}
+    return recommend([one for one, _ in scores], kept, seeds(number), "test_accuracy", maximise, **more)
