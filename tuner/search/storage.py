@@ -117,8 +117,7 @@ def delete(name: str) -> None:
         stored = optuna.get_all_study_names(database.storage())
         for one in {name, _confirmation_name(name)}.intersection(stored):
             optuna.delete_study(study_name=one, storage=database.storage())
-    for folder in (name, _confirmation_name(name)):
-        shutil.rmtree(study_directory(folder), ignore_errors=True)
+    shutil.rmtree(study_directory(name), ignore_errors=True)
 
 
 def mend(name: str) -> None:
