@@ -7,13 +7,14 @@ any other, as a space is written for Ray, and with exactly the trials that ours 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,16 @@ TRUTHS = {
     ),
     "no method is better": NOTHING_IS_BETTER,
 }
-OURS = {
-    "none": ("none", 3),
-    "method": ("method", 3),
-    "strength": ("strength", 3),
-    "both": ("both", 3),
-    "strength, grace 5": ("strength", 5),
-    "strength, grace 9": ("strength", 9),
+OURS: Mapping[str, Mapping[str, Any]] = {
+    "none": {"strata": "none"},
+    "method": {"strata": "method"},
+    "strength": {"strata": "strength"},
+    "both": {"strata": "both"},
+    "strength, promote": {"strata": "strength", "promote": True},
+    "strength, grace 5": {"strata": "strength", "grace_epochs": 5},
+    "strength, grace 9": {"strata": "strength", "grace_epochs": 9},
 }
-"""Our variants: strata and grace period. `strength` is the default."""
+"""Our variants, by what they set of the scheduler. `strength` is the default."""
 
 MAIN = ("strength", "both", "strength, grace 9")
 """Those compared on every truth."""
@@ -152,8 +154,7 @@ def compare(truth: Planted, studies: int, folder: Path, variants: Iterable[str])
             studies,
         )
     for name in variants:
-        strata, grace = OURS[name]
-        own = loaded(folder, f"scheduler.strata={strata}", f"scheduler.grace_epochs={grace}")
+        own = loaded(folder, f"scheduler={json.dumps(OURS[name])}")
         summaries[name] = summarise(
             lambda seed, own=own: simulator.simulate(replace(own, seed=seed), curves(truth, seed), WORKERS),
             truth,
