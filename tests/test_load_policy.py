@@ -58,9 +58,10 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     def record(config: dict[str, Any]) -> str:
+        params = flatten(trial.resolve(config))  # imports, which may not happen while another thread imports MLflow
         tracking = Tracking(destination())
         tracking.study_started("recorded")
-        tracking.trial_started(0, flatten(trial.resolve(config)))
+        tracking.trial_started(0, params)
         assert tracking.close(60).unwritten == 0
         return tracking.run_ids()[0]
 
