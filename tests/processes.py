@@ -28,5 +28,5 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
 def tuner(home: Path, *arguments: str) -> tuple[int, str, str]:
     """Run `tuner` to its end; return its exit code, standard output and standard error."""
     process = start(home, *arguments)
-    out, err = process.communicate(timeout=280)
+    out, err = process.communicate(timeout=480)
     return process.returncode, out, err

@@ -12,7 +12,7 @@ from tests.processes import tuner
 from tuner import space, spec, trial
 from tuner.search import check
 
-QUICK = {"trials", "status", "ls", "methods", "datasets", "models", "doctor"}
+QUICK = {"trials", "status", "recommend", "ls", "methods", "datasets", "models", "doctor"}
 
 
 def test_the_first_commands_are_the_install_and_the_tests():
@@ -23,7 +23,7 @@ def test_the_first_commands_are_the_install_and_the_tests():
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("arguments", [a for a in readme.tuner_arguments() if a[0] in QUICK], ids=" ".join)
 def test_commands_end_well_after_the_quick_start(quick_start, arguments):
     code, out, err = tuner(quick_start.home, *arguments)
@@ -32,7 +32,7 @@ def test_commands_end_well_after_the_quick_start(quick_start, arguments):
 
 
 def test_every_command_is_tested_somewhere():
-    tested_elsewhere = {"run", "ui", "validate", "preview", "export"}  # tests/cli
+    tested_elsewhere = {"run", "confirm", "ui", "validate", "preview", "export"}  # tests/cli
     assert {arguments[0] for arguments in readme.tuner_arguments()} <= QUICK | tested_elsewhere
 
 

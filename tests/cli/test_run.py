@@ -18,9 +18,12 @@ from tests.processes import start, tuner
 from tuner.results import flatten
 from tuner.trial import load_data, load_network
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
-SMALL = ("--set", "trial.training.epochs=3", "--set", "scheduler.grace_epochs=1", "--set", "search.trials=4")
+SEARCH_ALONE = ("--set", "confirm.seeds=0")
+SMALL = (
+    "--set", "trial.training.epochs=3", "--set", "scheduler.grace_epochs=1", "--set", "search.trials=4", *SEARCH_ALONE,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -95,12 +98,79 @@ def test_status_and_list_agree_with_the_run(home, study):
 def test_the_best_network_is_kept_and_status_says_where(home, study):
     status = json.loads(tuner(home, "status", "digits", "--json")[1])
     path = Path(status["network"])
-    assert list((home / "studies" / "digits" / "checkpoints").iterdir()) == [path]
+    kept = [one for one in path.parent.iterdir() if not one.name.startswith("confirm.")]
+    assert kept == [path]
     network = load_network(path)
     assert json.loads(json.dumps(flatten(network.config))) == study["best"]["params"]
     validation = load_data(network.config, seed=0).validation
     predicted = network(torch.from_numpy(validation.images)).argmax(1).numpy()
     assert (predicted == validation.labels).mean() == study["best"]["curve"][-1]
+
+
+def test_a_study_ends_with_a_recommendation_from_fresh_seeds(home, study):
+    found = study["recommendation"]
+    baseline, *finalists = found["candidates"]
+    assert found["verdict"] in {"use", "no_evidence", "not_confirmed"}
+    assert (baseline["is_baseline"], baseline["mixing"]) == (True, {"name": "none"})
+    assert {one["method"] for one in finalists} == {"mixup", "cutmix"}
+    planned = {str(seed) for seed in range(1000, 1005)}
+    for one in found["candidates"]:
+        assert set(one["scores"]) == planned or (one["dropped"] and set(one["scores"]) < planned)
+        assert all(0.9 < score <= 1 for score in one["scores"].values())
+    shown = json.loads(tuner(home, "recommend", "digits", "--json")[1])
+    assert {key: shown[key] for key in ("verdict", "policy", "effect")} == {
+        key: found[key] for key in ("verdict", "policy", "effect")
+    }
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
+def test_mlflow_has_each_fresh_seed_under_the_trial_it_repeats_with_its_test_score(home, study):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(study["tracking"]["uri"])
+    wanted = "tags.`tuner.kind` = 'confirmation'"
+    runs = client.search_runs([study["tracking"]["experiment_id"]], wanted, max_results=100)
+    trials = {trial["number"]: trial for trial in json.loads(tuner(home, "trials", "digits", "--json")[1])}
+    scores = {
+        (trials[one["trial"]]["run_id"], seed): score
+        for one in study["recommendation"]["candidates"]
+        for seed, score in one["scores"].items()
+    }
+    logged = {(run.data.tags["mlflow.parentRunId"], run.data.tags["seed"]): run for run in runs}
+    assert len(runs) == len(logged)
+    assert {key: run.data.metrics["test_accuracy"] for key, run in logged.items()} == pytest.approx(scores)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    parent = client.get_run(study["tracking"]["run_id"])
+    assert parent.data.tags["verdict"] == study["recommendation"]["verdict"]
+    assert parent.info.status == "FINISHED"
+
+
+@pytest.mark.heavy
+def test_a_confirmation_that_was_killed_goes_on_and_takes_more_seeds_later(home):
+    again = ("--set", "confirm={finalists: 1, seeds: 3}")
+    small = [*SMALL[: -len(SEARCH_ALONE)], "--set", "name=killed", *again]
+    process = start(home, "run", "digits", *small, "--json")
+    wait_for_trainings(home, "killed", 3)
+    process.kill()
+    process.communicate()
+    code, out, err = tuner(home, "resume", "killed", "--json")
+    assert code == 0, err
+    first = json.loads(out)["recommendation"]
+    assert {len(one["scores"]) for one in first["candidates"]} == {3}
+    code, out, err = tuner(home, "confirm", "killed", "--set", "confirm.seeds=4", "--json")
+    assert code == 0, err
+    for before, after in zip(first["candidates"], json.loads(out)["recommendation"]["candidates"], strict=True):
+        assert before["scores"].items() < after["scores"].items()
+
+
+def wait_for_trainings(home: Path, name: str, trainings: int) -> None:
+    journal = home / "studies" / name / "journal.log"
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        if journal.exists() and journal.read_text().count('"user_attr":{"test"') >= trainings:
+            return
+        time.sleep(0.2)
+    pytest.fail(f"{name} did not get to {trainings} fresh seeds")
 
 
 def test_a_second_study_of_the_name_is_refused_and_changes_nothing(home, study):
@@ -143,7 +213,7 @@ def test_resources_that_no_node_has_are_refused_at_once(home):
     assert not (home / "studies" / "big").exists()
 
 
-LONG = ("--set", "search.trials=3", "--set", "trial.training.epochs=80", "--set", "scheduler={name: fifo}")
+LONG = ("--set", "search.trials=3", "--set", "trial.training.epochs=80", "--set", "scheduler={name: fifo}", *SEARCH_ALONE)
 
 
 @pytest.fixture
