@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.conftest import again, begin, metrics, rising
+from tests.search.conftest import again, begin, metrics, rising, train
 from tuner.results import TrialState, best_of
 from tuner.search import checkpoints, storage
 from tuner.search.checkpoints import KeptCheckpoints
@@ -89,7 +89,9 @@ def test_a_study_killed_at_any_moment_keeps_what_is_needed_and_no_more(load, kil
 def test_a_driver_killed_between_the_last_epoch_and_the_trials_end_keeps_its_network(load):
     loaded = load("search.trials=2")
     search = begin(loaded)
-    number = search.ask().number
+    assignment = search.ask()
+    train(search, assignment, rising, upto=8)
+    number = assignment.number
     write(checkpoints.trained(search.checkpoint_path(number)))
     for epoch in range(1, 10):
         search._live[number].report(metrics(epoch, 0.9))  # stored, and then the driver was gone

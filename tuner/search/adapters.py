@@ -89,7 +89,8 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         other process is killed, and the next trial waits seconds for a new one. There is no public setting for it.
         """
         super().on_trial_add(tune_controller, trial)
-        trial.max_failures = max(0, RETRIES - self._search.times_lost(trial.config["number"]))
+        if not trial.run_metadata.num_failures:  # Ray adds a trial again each time that it has lost its process
+            trial.max_failures = max(0, RETRIES - self._search.times_lost(trial.config["number"]))
         if not self._keeps_actors:
             self._keeps_actors = True
             controller = getattr(tune_controller, "_tune_controller", tune_controller)
