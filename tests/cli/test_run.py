@@ -213,7 +213,15 @@ def test_resources_that_no_node_has_are_refused_at_once(home):
     assert not (home / "studies" / "big").exists()
 
 
-LONG = ("--set", "search.trials=3", "--set", "trial.training.epochs=80", "--set", "scheduler={name: fifo}", *SEARCH_ALONE)
+LONG = (
+    "--set",
+    "search.trials=3",
+    "--set",
+    "trial.training.epochs=80",
+    "--set",
+    "scheduler={name: fifo}",
+    *SEARCH_ALONE,
+)
 
 
 @pytest.fixture
