@@ -16,6 +16,7 @@ SCRIPTS = (
     "recommend",
     "record_curves",
     "recorded_search",
+    "response",
     "search",
     "training_loop",
 )
