@@ -33,7 +33,10 @@ def recommend(name: str, as_json: bool) -> None:
         found = recommendation.read(name).as_json()
     except ValueError as error:
         raise UsageError(f"study {name}: {error}") from error
+    responses = recommendation.read_responses(name)
     if output.wants_json(as_json):
-        output.print_json(found)
-    else:
-        output.print_tables(*verdict.renderables(found))
+        output.print_json(found | {"responses": [one.as_json() for one in responses]})
+        return
+    output.print_tables(*verdict.renderables(found))
+    for one in responses:
+        output.print_tables(one.words, *(f"  note: {warning}" for warning in one.warnings))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import optuna
+from optuna.distributions import FloatDistribution
 
 from tuner import spec, trial
 from tuner.errors import UsageError
-from tuner.results import StudyResult
+from tuner.results import StudyResult, flatten
 from tuner.search import storage
 from tuner.search.seeds import fresh_seeds, scores
+from tuner.selection.answer import Range, Response
 from tuner.selection.finalists import Candidate, candidates
 from tuner.selection.recommend import Recommendation, recommend
+from tuner.selection.response import PARAMETERS, Group, responses
 from tuner.spec.study import Study
 
 
@@ -30,7 +36,36 @@ def of(settings: Study | spec.StudySpec, study: optuna.Study, confirming: optuna
     """Return what a study recommends, by its search and the trainings that confirm it so far."""
     metric, maximise = settings.objective.metric, settings.objective.mode == "max"
     found = {} if confirming is None else scores(confirming, metric)
-    return recommend(candidates_of(settings, study), found, fresh_seeds(settings), metric, maximise)
+    trained = candidates_of(settings, study)
+    curves = {(one.method, one.distribution): one for one in responses_of(settings, study)}
+    intervals = {
+        one.key: response.as_json()["interval"]
+        for one in trained
+        if (response := curves.get(_group(flatten(one.config)))) is not None and response.interval is not None
+    }
+    return recommend(trained, found, fresh_seeds(settings), metric, maximise, alpha_intervals=intervals)
+
+
+def responses_of(settings: Study | spec.StudySpec, study: optuna.Study) -> tuple[Response, ...]:
+    """Return how the objective answers to alpha, for each method and distribution that the study tried."""
+    trials = storage.records(study)
+    return responses(trials, maximise=settings.objective.mode == "max", searched=_searched(study))
+
+
+def _searched(study: optuna.Study) -> dict[Group, Range]:
+    """Return the range in which each method and distribution's parameter was searched."""
+    found = {}
+    for frozen in study.get_trials(deepcopy=False):
+        for name, domain in frozen.distributions.items():
+            if not isinstance(domain, FloatDistribution) or name.rpartition(".")[2] not in PARAMETERS:
+                continue
+            if storage.is_started(frozen):
+                found[_group(flatten(json.loads(frozen.user_attrs["config"])))] = (domain.low, domain.high)
+    return found
+
+
+def _group(params: Mapping[str, Any]) -> Group:
+    return str(params.get("mixing.name")), str(params.get("mixing.ratio.name"))
 
 
 def added_to(result: StudyResult) -> StudyResult:
@@ -48,7 +83,22 @@ def read(name: str) -> Recommendation:
         ValueError: its search has not started a trial without mixing yet.
     """
     study = storage.load(name)
+    return of(_settings(study), study, storage.confirmation_if_begun(study))
+
+
+def read_responses(name: str) -> tuple[Response, ...]:
+    """Return how a stored study's objective answers to alpha, for each method and distribution that it tried.
+
+    Raises:
+        UsageError: there is no such study, or it was begun before studies kept their file.
+    """
+    study = storage.load(name)
+    return responses_of(_settings(study), study)
+
+
+def _settings(study: optuna.Study) -> Study:
     source = study.user_attrs.get("source")
     if source is None:
+        name = study.study_name
         raise UsageError(f"study {name} was begun by an earlier version, which did not keep its file; run it anew")
-    return of(spec.settings(source), study, storage.confirmation_if_begun(study))
+    return spec.settings(source)
