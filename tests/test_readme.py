@@ -32,7 +32,7 @@ def test_commands_end_well_after_the_quick_start(quick_start, arguments):
 
 
 def test_every_command_is_tested_somewhere():
-    tested_elsewhere = {"run", "confirm", "ui", "validate", "preview", "export"}  # tests/cli
+    tested_elsewhere = {"run", "confirm", "compare", "ui", "validate", "preview", "export"}  # tests/cli
     assert {arguments[0] for arguments in readme.tuner_arguments()} <= QUICK | tested_elsewhere
 
 

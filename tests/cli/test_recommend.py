@@ -70,6 +70,24 @@ def test_status_shows_the_recommendation(command: Command, study):
     assert command("status", "simulated").json["recommendation"]["verdict"] == "use"
 
 
+def test_studies_are_put_side_by_side(command: Command, study, tmp_path):
+    confirm_all(confirming(study.spec, study.study))
+    path = tmp_path / "other.yaml"
+    path.write_text(STUDY.replace("name: simulated", "name: other"))
+    drive(begin(spec.load(path, ["search.trials=20", "scheduler={name: fifo}"])), rising)
+    first, second = command("compare", "simulated", "other").json
+    assert (first["study"], first["verdict"], second["verdict"]) == ("simulated", "use", "not_confirmed")
+    (alpha,) = second["alphas"]
+    assert (alpha["method"], alpha["distribution"], alpha["parameter"]) == ("mixup", "beta", "alpha")
+    assert alpha["interval"]["low"] <= alpha["best"] <= alpha["interval"]["high"]
+    assert alpha["searched"] == [0.1, 1.0]
+
+
+def test_one_study_cannot_be_compared(command: Command, study):
+    assert command("compare", "simulated").code == 2
+    assert command("compare", "simulated", "nowhere").code == 2
+
+
 def test_a_study_without_a_baseline_yet_says_so(command: Command, tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(STUDY)

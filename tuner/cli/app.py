@@ -93,6 +93,17 @@ def recommend(study: Name, json: Json = False) -> None:
 
 
 @app.command()
+def compare(
+    studies: Annotated[list[str], typer.Argument(help="Two studies or more, of different data sets say.")],
+    json: Json = False,
+) -> None:
+    """Put studies side by side: which alpha each wants, and whether mixing helps."""
+    from tuner.cli import compare as command
+
+    command.compare(studies, json)
+
+
+@app.command()
 def validate(study: File, overrides: Overrides = None, json: Json = False) -> None:
     """Check a study file: every mistake with its line, and every corner of its space built."""
     from tuner.cli import validate as command
