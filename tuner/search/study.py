@@ -188,6 +188,9 @@ class _Clock:
         """Store the time."""
         storage.set_state(self._study, seconds=self.seconds())
 
+    def noted(self, words: str) -> None:
+        """Do nothing: waiting is time, too."""
+
 
 def _complaints(report: TrackingReport, ended: StudyResult, stopping: Safety | None) -> Iterator[str]:
     if report.unwritten:

@@ -15,7 +15,7 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tun
 from tuner.datasets import Split
 from tuner.errors import StudyFailed, TunerError
 from tuner.home import study_directory
-from tuner.search.adapters import RETRIES, SearchScheduler, SearchSearcher, SilenceWatch
+from tuner.search.adapters import SearchScheduler, SearchSearcher, SilenceWatch
 from tuner.search.search import Search
 from tuner.search.worker import TrialActor
 
@@ -46,7 +46,7 @@ def drive(search: Search, split: Split) -> None:
             storage_path=str(scratch),
             verbose=0,
             callbacks=[SilenceWatch(search)],
-            failure_config=FailureConfig(max_failures=RETRIES),
+            failure_config=FailureConfig(max_failures=0),  # the search hands lost trials out again
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # the trials write their own
         ),
     )

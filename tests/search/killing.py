@@ -1,0 +1,198 @@
+"""Real studies that are killed and disturbed: their processes, what they have stored, and what must be true of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.processes import start, tuner
+from tuner.search.search import RETRIES
+
+DIGITS = (
+    "--json", "--set", "search.sampler=random", "--set", "search.trials=14", "--set", "trial.training.epochs=9",
+    "--set", "scheduler.grace_epochs=1", "--set", "resources.concurrent=2",
+)  # fmt: skip
+"""Arguments of a small study whose configurations do not depend on what ends first."""
+
+_WORKERS = ("ray::TrialActor", "ray::ResourceTrainable")  # between steps, and during one
+
+_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+
+
+class Process(NamedTuple):
+    """A line of the system's table."""
+
+    pid: int
+    title: str
+
+
+def descendants(pid: int) -> list[Process]:
+    """Return what a process started, and what that started."""
+    table = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in table.splitlines()[1:]]
+    found = {pid}
+    while new := {int(own) for own, parent, _ in rows if int(parent) in found} - found:
+        found |= new
+    return [Process(int(own), title) for own, _, title in rows if int(own) in found - {pid}]
+
+
+def kill(*pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def left_of(home: Path) -> list[str]:
+    """Return the processes that were started for a TUNER_HOME and are still there, after a while to end in."""
+    deadline = time.monotonic() + 20
+    while (found := _of(home)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
+
+
+def _of(home: Path) -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"TUNER_HOME={home}\0" in (folder / "environ").read_text():
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+def journal(home: Path) -> list[dict[str, Any]]:
+    """Return what a running study has written so far."""
+    path = home / "studies" / "digits" / "journal.log"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def epochs(home: Path) -> int:
+    return sum("intermediate_value" in record for record in journal(home))
+
+
+def most_lost(home: Path) -> int:
+    """Return how often the process of the unluckiest trial was lost."""
+    return max((record["user_attr"].get("times_lost", 0) for record in journal(home) if "user_attr" in record), default=0)
+
+
+def wait_for(condition: Any, process: subprocess.Popen[str], seconds: float = 250) -> None:
+    """Wait until `condition()` holds; the process must not end before, nor the time run out."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.02)
+
+
+class Victim:
+    """A study whose driver and workers are killed, and whose driver is started again."""
+
+    def __init__(self, home: Path, arguments: tuple[str, ...], drawn: random.Random) -> None:
+        self.home = home
+        self.drawn = drawn
+        self.log: list[str] = []
+        self.driver = start(home, "run", "digits", *arguments)
+
+    def disturb(self) -> None:
+        """Kill something at a random moment."""
+        kinds = {"worker": 10, "driver and all": 5, "driver alone": 3, "driver at its start": 2}
+        [kind] = self.drawn.choices(list(kinds), list(kinds.values()))
+        if kind == "worker" and most_lost(self.home) >= RETRIES:
+            kind = "driver and all"  # a trial may lose its process only so often
+        if kind == "driver at its start":
+            self._kill_driver(self.drawn.uniform(0, 10), with_all=True)
+            return
+        wanted = epochs(self.home) + self.drawn.randint(1, 3)
+        wait_for(lambda: epochs(self.home) >= wanted, self.driver)
+        pause = self.drawn.uniform(0, 0.3)
+        if kind == "worker":
+            self._kill_worker(pause)
+        else:
+            self._kill_driver(pause, with_all=kind == "driver and all")
+
+    def _kill_worker(self, pause: float) -> None:
+        time.sleep(pause)
+        workers = [one for one in descendants(self.driver.pid) if one.title.startswith(_WORKERS)]
+        if workers:
+            victim = self.drawn.choice(workers)
+            kill(victim.pid)
+            self._note(f"{victim.title} of {len(workers)}")
+        else:
+            self._note("no worker was there")
+
+    def _kill_driver(self, pause: float, with_all: bool) -> None:
+        time.sleep(pause)
+        assert self.driver.poll() is None, self.driver.communicate()[1]
+        started = descendants(self.driver.pid)
+        self.driver.kill()
+        self.driver.communicate()
+        if with_all:
+            kill(*(one.pid for one in started))
+        self._note(f"driver{' and all' if with_all else ''} after {pause:.2f} s")
+        begun = (self.home / "studies" / "digits" / "journal.log").exists()
+        self.driver = start(self.home, *(("resume", "digits", "--json") if begun else ("run", "digits", *DIGITS)))
+
+    def _note(self, what: str) -> None:
+        self.log.append(f"{epochs(self.home)} epochs: {what}")
+
+
+def finished(driver: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return a driver's document after its good end."""
+    out, err = driver.communicate(timeout=280)
+    assert driver.returncode == 0, err
+    return json.loads(out)
+
+
+def trials(home: Path) -> list[dict[str, Any]]:
+    code, out, err = tuner(home, "trials", "digits", "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def configurations(found: list[dict[str, Any]]) -> Counter[str]:
+    """Return every configuration with its seed, and how often it is there."""
+    return Counter(json.dumps([trial["params"], trial["seed"]], sort_keys=True) for trial in found)
+
+
+def check_whole(home: Path, expected: Counter[str], budget: int = 9) -> None:
+    """Check that a study that ended is all there, once, and that nothing else is left of it."""
+    found = trials(home)
+    assert configurations(found) == expected
+    assert all(trial["state"] in {"complete", "pruned"} for trial in found), [trial["cause"] for trial in found]
+    assert all(trial["epochs"] == budget for trial in found if trial["state"] == "complete")
+    check_recorded(home, found)
+    assert not list((home / "studies" / "digits" / "checkpoints").glob("*"))
+    assert left_of(home) == []
+
+
+def check_recorded(home: Path, found: list[dict[str, Any]]) -> None:
+    """Check that MLflow has one run a trial, closed as the trial ended, with every metric of every epoch once."""
+    with closing(sqlite3.connect(home / "mlflow.db")) as store:
+        runs = store.execute(
+            "SELECT value, status, run_uuid FROM runs JOIN tags USING (run_uuid) WHERE tags.key = 'tuner.trial'"
+        ).fetchall()
+        points = store.execute("SELECT run_uuid, key, step FROM metrics").fetchall()
+        studies = store.execute(
+            "SELECT status FROM runs JOIN tags USING (run_uuid) WHERE tags.key = 'tuner.kind' AND value = 'study'"
+        ).fetchall()
+    assert studies == [("FINISHED",)]
+    assert sorted((int(number), status) for number, status, _ in runs) == sorted(
+        (trial["number"], _STATUS[trial["state"]]) for trial in found
+    )
+    number_of = {run: int(number) for number, _, run in runs}
+    recorded = Counter((number_of[run], key, step) for run, key, step in points if run in number_of)
+    assert recorded == Counter(
+        (trial["number"], key, epoch)
+        for trial in found
+        for key in trial["metrics"]
+        for epoch in range(1, trial["epochs"] + 1)
+    )
