@@ -10,15 +10,21 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.processes import start, tuner
+from tests.search.conftest import begin, drive, rising
+from tuner import spec
+from tuner.search import storage
 from tuner.search.search import RETRIES
 
+EPOCHS = 9
 DIGITS = (
-    "--json", "--set", "search.sampler=random", "--set", "search.trials=14", "--set", "trial.training.epochs=9",
+    "--json", "--set", "search.sampler=random", "--set", "search.trials=14", "--set", f"trial.training.epochs={EPOCHS}",
     "--set", "scheduler.grace_epochs=1", "--set", "resources.concurrent=2",
 )  # fmt: skip
 """Arguments of a small study whose configurations do not depend on what ends first."""
@@ -81,7 +87,9 @@ def epochs(home: Path) -> int:
 
 def most_lost(home: Path) -> int:
     """Return how often the process of the unluckiest trial was lost."""
-    return max((record["user_attr"].get("times_lost", 0) for record in journal(home) if "user_attr" in record), default=0)
+    return max(
+        (record["user_attr"].get("times_lost", 0) for record in journal(home) if "user_attr" in record), default=0
+    )
 
 
 def wait_for(condition: Any, process: subprocess.Popen[str], seconds: float = 250) -> None:
@@ -96,11 +104,13 @@ def wait_for(condition: Any, process: subprocess.Popen[str], seconds: float = 25
 class Victim:
     """A study whose driver and workers are killed, and whose driver is started again."""
 
-    def __init__(self, home: Path, arguments: tuple[str, ...], drawn: random.Random) -> None:
+    def __init__(self, home: Path, arguments: tuple[str, ...], seed: int, **settings: str) -> None:
         self.home = home
-        self.drawn = drawn
-        self.log: list[str] = []
-        self.driver = start(home, "run", "digits", *arguments)
+        self.arguments = arguments
+        self.settings = settings
+        self.drawn = random.Random(seed)
+        self.log = [f"seed {seed}"]
+        self.driver = start(home, "run", "digits", *arguments, **settings)
 
     def disturb(self) -> None:
         """Kill something at a random moment."""
@@ -108,41 +118,51 @@ class Victim:
         [kind] = self.drawn.choices(list(kinds), list(kinds.values()))
         if kind == "worker" and most_lost(self.home) >= RETRIES:
             kind = "driver and all"  # a trial may lose its process only so often
-        if kind == "driver at its start":
-            self._kill_driver(self.drawn.uniform(0, 10), with_all=True)
-            return
-        wanted = epochs(self.home) + self.drawn.randint(1, 3)
-        wait_for(lambda: epochs(self.home) >= wanted, self.driver)
-        pause = self.drawn.uniform(0, 0.3)
-        if kind == "worker":
-            self._kill_worker(pause)
-        else:
-            self._kill_driver(pause, with_all=kind == "driver and all")
-
-    def _kill_worker(self, pause: float) -> None:
+        pause = self.drawn.uniform(0, 10 if kind == "driver at its start" else 0.3)
+        if kind != "driver at its start":
+            wanted = epochs(self.home) + self.drawn.randint(1, 2)
+            wait_for(lambda: epochs(self.home) >= wanted, self.driver)
         time.sleep(pause)
+        if kind == "worker":
+            self.kill_worker()
+        else:
+            self.kill_driver(with_all=kind != "driver alone")
+
+    def kill_worker(self) -> None:
+        """Kill one of the processes that train."""
         workers = [one for one in descendants(self.driver.pid) if one.title.startswith(_WORKERS)]
         if workers:
-            victim = self.drawn.choice(workers)
-            kill(victim.pid)
-            self._note(f"{victim.title} of {len(workers)}")
-        else:
-            self._note("no worker was there")
+            kill(self.drawn.choice(workers).pid)
+        self.log.append(f"{epochs(self.home)} epochs: one worker of {len(workers)}")
 
-    def _kill_driver(self, pause: float, with_all: bool) -> None:
-        time.sleep(pause)
+    def kill_driver(self, with_all: bool) -> None:
+        """Kill the driver, alone or with all that it started, and start the next one."""
         assert self.driver.poll() is None, self.driver.communicate()[1]
-        started = descendants(self.driver.pid)
-        self.driver.kill()
-        self.driver.communicate()
-        if with_all:
-            kill(*(one.pid for one in started))
-        self._note(f"driver{' and all' if with_all else ''} after {pause:.2f} s")
-        begun = (self.home / "studies" / "digits" / "journal.log").exists()
-        self.driver = start(self.home, *(("resume", "digits", "--json") if begun else ("run", "digits", *DIGITS)))
+        end(self.driver, with_all)
+        self.log.append(f"{epochs(self.home)} epochs: driver{' and all' if with_all else ''}")
+        has_begun = epochs(self.home) or journal(self.home)
+        command = ("resume", "digits", "--json") if has_begun else ("run", "digits", *self.arguments)
+        self.driver = start(self.home, *command, **self.settings)
 
-    def _note(self, what: str) -> None:
-        self.log.append(f"{epochs(self.home)} epochs: {what}")
+
+def end(driver: subprocess.Popen[str], with_all: bool = True) -> None:
+    """Kill a driver, if it still runs."""
+    started = descendants(driver.pid) if with_all else []
+    driver.kill()
+    kill(*(one.pid for one in started))
+    driver.communicate()
+
+
+@contextmanager
+def victim(home: Path, arguments: tuple[str, ...], seed: int, **settings: str) -> Iterator[Victim]:
+    """Start a study that is to be killed, say by which seed and when where anything is wrong, and leave nothing."""
+    one = Victim(home, arguments, seed, **settings)
+    try:
+        yield one
+    except AssertionError as error:
+        raise AssertionError(f"killed at these moments: {one.log}") from error
+    finally:
+        end(one.driver)
 
 
 def finished(driver: subprocess.Popen[str]) -> dict[str, Any]:
@@ -152,26 +172,33 @@ def finished(driver: subprocess.Popen[str]) -> dict[str, Any]:
     return json.loads(out)
 
 
-def trials(home: Path) -> list[dict[str, Any]]:
-    code, out, err = tuner(home, "trials", "digits", "--json")
-    assert code == 0, err
-    return json.loads(out)
+def undisturbed(arguments: tuple[str, ...] = DIGITS) -> Counter[str]:
+    """Return every configuration of a study that nothing disturbs, with its seed: drawn, with no training."""
+    given = [value for flag, value in pairwise(arguments) if flag == "--set"]
+    loaded = spec.load("digits", given)
+    drive(begin(loaded), rising)
+    return _configurations([one.as_json() for one in storage.records(storage.load("digits"))])
 
 
-def configurations(found: list[dict[str, Any]]) -> Counter[str]:
-    """Return every configuration with its seed, and how often it is there."""
-    return Counter(json.dumps([trial["params"], trial["seed"]], sort_keys=True) for trial in found)
-
-
-def check_whole(home: Path, expected: Counter[str], budget: int = 9) -> None:
+def check_whole(
+    home: Path, ended: dict[str, Any], expected: Counter[str], budget: int = EPOCHS, **settings: str
+) -> None:
     """Check that a study that ended is all there, once, and that nothing else is left of it."""
-    found = trials(home)
-    assert configurations(found) == expected
+    code, out, err = tuner(home, "trials", "digits", "--json", **settings)
+    assert code == 0, err
+    found = json.loads(out)
+    assert ended["state"] == "completed"
+    assert _configurations(found) == expected
     assert all(trial["state"] in {"complete", "pruned"} for trial in found), [trial["cause"] for trial in found]
     assert all(trial["epochs"] == budget for trial in found if trial["state"] == "complete")
     check_recorded(home, found)
-    assert not list((home / "studies" / "digits" / "checkpoints").glob("*"))
+    left = {str(path) for path in (home / "studies" / "digits" / "checkpoints").glob("*")}
+    assert left <= {ended.get("network")}
     assert left_of(home) == []
+
+
+def _configurations(found: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(json.dumps([trial["params"], trial["seed"]], sort_keys=True) for trial in found)
 
 
 def check_recorded(home: Path, found: list[dict[str, Any]]) -> None:

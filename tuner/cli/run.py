@@ -14,7 +14,7 @@ from rich.text import Text
 from tuner import spec
 from tuner.cli import live, output, words
 from tuner.errors import UsageError
-from tuner.home import study_directory
+from tuner.home import study_directory, write_whole
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
 from tuner.search import lease, storage, stored, study
 
@@ -49,7 +49,7 @@ def resume(name: str, overrides: Sequence[str], as_json: bool) -> int:
     if not kept.is_file():
         source = _stored_source(name)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(source)
+        write_whole(kept, source)
     loaded = spec.load(str(kept), overrides)
     if loaded.name != name:
         raise UsageError(f"study {name} keeps its name, read {loaded.name}; to begin another: tuner run FILE --fork")

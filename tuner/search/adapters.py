@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -128,11 +129,16 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Tell the search that a trial's process was lost, or could not start."""
-        error = trial.get_pickled_error()
-        reason = str(error or trial.get_error() or "")
+        error = _error(trial)
         # A node is noticed to be gone seconds after its processes, which are out of reach until then.
-        with_node = isinstance(error, ActorUnavailableError) or "its node has died" in reason
-        self._search.lost(trial.config["number"], reason, with_node=with_node)
+        with_node = isinstance(error, ActorUnavailableError) or "its node has died" in str(error)
+        self._search.lost(trial.config["number"], str(error), with_node=with_node)
+
+
+def _error(trial: Any) -> Any:
+    """Return what ended a trial for Ray; its `get_error` looks where the file will be when the study has ended."""
+    path = trial.pickled_error_file
+    return ray.cloudpickle.loads(Path(path).read_bytes()) if path and Path(path).exists() else None
 
 
 def _controller(wrapped: Any) -> Any:

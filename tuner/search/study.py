@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,16 +10,16 @@ from dataclasses import dataclass, replace
 import optuna
 
 from tuner.datasets import Split
-from tuner.errors import StudyFailed
-from tuner.home import require_writable, study_directory
+from tuner.errors import ServiceError, StudyFailed
+from tuner.home import require_writable, study_directory, write_whole
 from tuner.results import (
-    EpochMetrics,
     StudyResult,
     StudyState,
     TrialRecord,
     TrialState,
 )
-from tuner.search import baselines, changes, check, session, storage, stored, warm_start
+from tuner.search import baselines, changes, check, database, session, storage, stored, warm_start
+from tuner.search.clock import Clock
 from tuner.search.lease import Lease, only_driver
 from tuner.search.observer import Observer
 from tuner.search.recording import Recording
@@ -72,7 +71,7 @@ def run(
         slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
         study_directory(spec.name).mkdir(parents=True, exist_ok=True)
         with only_driver(spec.name) as lease:
-            (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
+            write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)
             study = storage.create(spec.name, spec.objective.mode == "max")
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex, source=spec.source)
             baselines.enqueue(study, queued)
@@ -95,7 +94,7 @@ def resume(
     changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
     with only_driver(spec.name) as lease:
         storage.mend(spec.name)
-        (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)  # with the limits of now
+        write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)  # with the limits of now
         storage.set_state(study, source=spec.source)
         if "id" not in study.user_attrs:
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
@@ -103,7 +102,7 @@ def resume(
         if warm_start.is_missing(spec, study):
             warm_start.add(spec, study, warm_start.sources(spec))
         split = check.load(spec)
-        if Search(spec, study, slots=1, spent_seconds=_Clock(study).seconds()).finished:
+        if Search(spec, study, slots=1, spent_seconds=Clock(study).seconds()).finished:
             return _drive(spec, study, split, lease, 1, observers=observers, begun=begun)
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
@@ -120,7 +119,7 @@ def _drive(
     observers: Sequence[Observer],
     begun: Callable[[Begun], None],
 ) -> StudyResult:
-    clock = _Clock(study)
+    clock = Clock(study)
     rule = {"settings": spec.scheduler.model_dump(), "epochs": spec.epochs}
     storage.set_state(study, state=StudyState.RUNNING.value, scheduler=rule)
     where = destination()
@@ -132,31 +131,41 @@ def _drive(
     search = Search(spec, study, slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
     begun(Begun(slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
-    flush_seconds = _FLUSH_SECONDS
     try:
         if not search.finished:
             from tuner.search import tune  # needs a connected Ray
 
-            tune.drive(search, split)
-    except KeyboardInterrupt:
-        flush_seconds = _HURRIED_FLUSH_SECONDS
+            with database.patience(search.note):
+                tune.drive(search, split)
+    except ServiceError as error:
+        # Nothing can be stored of its end, and nothing is missing: a resume rebuilds it all.
+        record.abandon(_HURRIED_FLUSH_SECONDS)
+        raise ServiceError(f"{error}; when that is mended: tuner resume {spec.name}") from error
+    except BaseException as error:
+        hurries = isinstance(error, KeyboardInterrupt)
+        _finish(search, record, clock, lease, _HURRIED_FLUSH_SECONDS if hurries else _FLUSH_SECONDS)
         raise
-    finally:
-        if not lease.holds():
-            record.abandon(flush_seconds)
-            raise StudyFailed(_taken_over(spec.name))
-        search.interrupt("interrupted")
-        state = _state(search)
-        seconds = clock.seconds()
-        storage.set_state(study, state=state.value, seconds=seconds)
-        report = record.close(stored.result(study, state, seconds), flush_seconds)
-        runs = {**study.user_attrs.get("runs", {}), **_text_keys(record.run_ids())}
-        ids = {"experiment_id": report.experiment_id, "run_id": report.run_id}
-        storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
-    ended = stored.result(study, state, seconds, stored.run_ids(study))
+    report = _finish(search, record, clock, lease, _FLUSH_SECONDS)
+    state, tracking = StudyState(study.user_attrs["state"]), study.user_attrs["tracking"]
+    ended = stored.result(study, state, float(study.user_attrs["seconds"]), stored.run_ids(study))
     stopping = stored.judged(ended.trials, spec.scheduler, spec.epochs, spec.objective.mode == "max")
     warnings = [*spec.warnings, *split.warnings, *search.warnings, *_complaints(report, ended, stopping)]
-    return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
+    return replace(ended, tracking=tracking, warnings=tuple(warnings))
+
+
+def _finish(search: Search, record: Recording, clock: Clock, lease: Lease, flush_seconds: float) -> TrackingReport:
+    """Store how the study stands, and close its record; a driver that was replaced leaves both alone."""
+    if not lease.holds():
+        record.abandon(flush_seconds)
+        raise StudyFailed(_taken_over(search.spec.name))
+    search.interrupt("interrupted")
+    study, state, seconds = search.study, _state(search), clock.seconds()
+    storage.set_state(study, state=state.value, seconds=seconds)
+    report = record.close(stored.result(study, state, seconds), flush_seconds)
+    runs = {**study.user_attrs.get("runs", {}), **_text_keys(record.run_ids())}
+    tracking = {"uri": destination().shown, "experiment_id": report.experiment_id, "run_id": report.run_id}
+    storage.set_state(study, runs=runs, tracking=tracking, recorded=not report.unwritten)
+    return report
 
 
 def _taken_over(name: str) -> str:
@@ -164,32 +173,6 @@ def _taken_over(name: str) -> str:
         f"another driver has taken over study {name}, because this one gave no sign of life for a minute; "
         f"`tuner status {name}` shows it"
     )
-
-
-class _Clock:
-    """An observer that stores the seconds that the study has taken, all its drivers together, as trials end."""
-
-    def __init__(self, study: optuna.Study) -> None:
-        self._study = study
-        self._before = float(study.user_attrs.get("seconds", 0.0))
-        self._start = time.monotonic()
-
-    def seconds(self) -> float:
-        """Return the seconds so far."""
-        return self._before + time.monotonic() - self._start
-
-    def trial_started(self, trial: TrialRecord) -> None:
-        """Do nothing: an end comes soon enough."""
-
-    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
-        """Do nothing: an end comes soon enough."""
-
-    def trial_ended(self, trial: TrialRecord) -> None:
-        """Store the time."""
-        storage.set_state(self._study, seconds=self.seconds())
-
-    def noted(self, words: str) -> None:
-        """Do nothing: waiting is time, too."""
 
 
 def _complaints(report: TrackingReport, ended: StudyResult, stopping: Safety | None) -> Iterator[str]:
