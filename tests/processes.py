@@ -12,21 +12,24 @@ from tests.readme import ROOT
 TUNER = [sys.executable, "-c", "from tuner.cli import main; main()"]
 
 
-def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start `tuner` in the repository's folder, with nothing of the caller's Ray, MLflow and tuner settings."""
+def start(home: Path, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+    """Start `tuner` in the repository's folder, with nothing of the caller's Ray, MLflow and tuner settings.
+
+    Ray's workers give way to everything else by default, and starve where other work keeps a machine busy.
+    """
     own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
     return subprocess.Popen(
         [*TUNER, *arguments],
         cwd=ROOT,
-        env=own | {"TUNER_HOME": str(home)},
+        env=own | {"TUNER_HOME": str(home), "RAY_worker_niceness": "0"} | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def tuner(home: Path, *arguments: str) -> tuple[int, str, str]:
+def tuner(home: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
     """Run `tuner` to its end; return its exit code, standard output and standard error."""
-    process = start(home, *arguments)
+    process = start(home, *arguments, **settings)
     out, err = process.communicate(timeout=480)
     return process.returncode, out, err

@@ -37,3 +37,13 @@ def require_writable() -> None:
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"{home()} cannot be written ({reason}); set TUNER_HOME to a folder that can") from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text so that a reader, a kill or a full disk finds the old one or the new one, never a part."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -183,6 +183,9 @@ class Ends:
         """Keep the time."""
         self.times.append(time.monotonic())
 
+    def noted(self, words: str) -> None:
+        """Do nothing."""
+
     def seconds_a_further_trial(self) -> float:
         """Return the seconds a trial from the first trials' end on."""
         first = min(os.cpu_count() or 1, len(self.times) - 1)

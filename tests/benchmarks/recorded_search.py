@@ -60,6 +60,9 @@ class Incumbents:
             self.best = trial.curve[-1]
             self.history.append((self.epochs, trial))
 
+    def noted(self, words: str) -> None:
+        """Do nothing."""
+
     def epochs_to(self, value: float, table: Recorded) -> int:
         """Return the epochs after which the best trial's policy was worth so much; all of them, if it never was."""
         reached = (epochs for epochs, trial in self.history if table.final(trial.config["mixing"]) >= value)

@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
+import re
+import threading
 import time
-from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.search.conftest import again, begin, drive, metrics, rising, train
+from tests.search.postgres import PASSWORD, binaries, running
 from tuner.errors import ServiceError, UsageError
 from tuner.results import StudyState
-from tuner.search import database, lease, storage, stored, study
+from tuner.search import database, lease, patience, storage, stored, study
 from tuner.search.cell import DatabaseCell
 from tuner.search.lease import only_driver, take
-
-PASSWORD = "open-sesame"
-
-
-def binaries() -> Path | None:
-    """Return the folder of initdb and postgres, which Debian keeps off the path."""
-    found = [Path(shutil.which("initdb")).resolve().parent] if shutil.which("initdb") else []
-    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((folder for folder in found if (folder / "initdb").exists()), None)
-
-
-class Server:
-    """A PostgreSQL server of one's own; it will not run as root, so there it runs as the package's user."""
-
-    def __init__(self, folder: Path) -> None:
-        self.bin = binaries()
-        self.folder = folder
-        self.user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-        if self.user:
-            shutil.chown(folder, "postgres", "postgres")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        (folder / "password").write_text(PASSWORD)
-        self.call("initdb", "-A", "scram-sha-256", "-U", "tuner", f"--pwfile={folder}/password", "-D", f"{folder}/data")
-        self.start()
-
-    def call(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            [*self.user, str(self.bin / program), *arguments],
-            cwd=self.folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
-        self.call("pg_ctl", "-D", f"{self.folder}/data", "-w", "-o", options, "-l", f"{self.folder}/data/log", "start")
-
-    def stop(self) -> None:
-        self.call("pg_ctl", "-D", f"{self.folder}/data", "-w", "-m", "immediate", "stop")
-
-    def address(self, password: str = PASSWORD, base: str = "postgres") -> str:
-        return f"postgresql://tuner:{password}@127.0.0.1:{self.port}/{base}"
-
 
 pytestmark = [
     pytest.mark.heavy,
@@ -69,21 +23,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = Path("/tmp") / f"tuner-postgres-{os.getpid()}"  # above it all folders can be read by the server's user
-    folder.mkdir()
-    running = Server(folder)
-    yield running
-    running.stop()
-    shutil.rmtree(folder)
+def server():
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
 def _address(server, monkeypatch):
-    base = f"base_{time.monotonic_ns()}"
-    with psycopg.connect(server.address(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {base}")
-    monkeypatch.setenv("TUNER_STORAGE_URL", server.address(base=base))
+    monkeypatch.setenv("TUNER_STORAGE_URL", server.address(base=server.new_base()))
     yield
     database.forget()
 
@@ -189,3 +136,58 @@ def test_a_database_that_goes_away_is_a_service_error_and_one_that_comes_back_is
     server.start()
     assert not search.report(number, metrics(1, 0.5))
     assert storage.records(storage.load("simulated"))[0].curve == (0.5,)
+
+
+def test_a_study_waits_for_a_database_that_is_restarted_again_and_again_and_loses_nothing(server, load):
+    loaded = load()
+    drive(begin(loaded), rising)
+    undisturbed = facts()
+    storage.delete("simulated")
+    told = []
+
+    def disturb():
+        for _ in range(4):
+            server.stop()
+            server.start()
+            time.sleep(0.5)
+
+    disturber = threading.Thread(target=disturb)
+    search = begin(loaded)
+    with database.patience(told.append):
+        while not search.finished:
+            if search.has_complete() and not disturber.ident:
+                disturber.start()
+            train(search, search.ask(), rising)
+    disturber.join()
+    assert facts() == undisturbed
+    assert re.match(r"waiting, for 5 minutes at most: the storage at postgresql://127.*out of reach", told[0])
+    assert told[1::2] == [""] * (len(told) // 2)  # told once an outage, and once that it is over
+
+
+def test_who_waited_in_vain_waits_no_more_until_the_database_is_back(server, load, monkeypatch):
+    monkeypatch.setattr(patience, "LONGEST_SECONDS", 2.0)
+    search = begin(load())
+    number = search.ask().number
+    with database.patience(lambda words: None):
+        server.stop()
+        started = time.monotonic()
+        with pytest.raises(ServiceError, match="is out of reach"):
+            search.report(number, metrics(1, 0.5))
+        assert time.monotonic() - started >= 2
+        started = time.monotonic()
+        with pytest.raises(ServiceError, match="is out of reach"):
+            search.report(number, metrics(1, 0.5))
+        assert time.monotonic() - started < 2
+        server.start()
+        assert not search.report(number, metrics(1, 0.5))
+
+
+def test_a_driver_that_waited_longer_than_its_lease_lasts_keeps_it_where_nobody_took_it(server, monkeypatch):
+    monkeypatch.setattr(lease, "EXPIRY_SECONDS", 0.5)
+    with only_driver("one") as held, database.patience(lambda words: None):
+        server.stop()
+        restart = threading.Timer(1.5, server.start)
+        restart.start()
+        time.sleep(0.6)
+        assert held.holds()
+        restart.join()

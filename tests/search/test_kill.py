@@ -1,84 +1,51 @@
-"""A driver killed at random moments: with one worker its study ends as if nothing had happened."""
+"""Drivers and workers killed at random moments: their study ends as if nothing had happened."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.processes import start, tuner
+from tests.processes import tuner
+from tests.search.killing import DIGITS, check_whole, epochs, finished, undisturbed, victim, wait_for
 
-pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 
-KILLS = 3
-STUDY = (
-    "run", "digits", "--json", "--set", "search.trials=12", "--set", "trial.training.epochs=9",
-    "--set", "scheduler.grace_epochs=1", "--set", "resources.concurrent=1",
+ONE_WORKER = (
+    "--json", "--set", "search.trials=12", "--set", "trial.training.epochs=9",
+    "--set", "scheduler.grace_epochs=1", "--set", "resources.concurrent=1", "--set", "confirm.seeds=0",
 )  # fmt: skip
 
 
-def driven(home: Path, *arguments: str) -> dict:
-    code, out, err = tuner(home, *arguments)
-    assert code == 0, err
-    return json.loads(out)
+def drawn_seed() -> int:
+    """Return KILL_SEED, which repeats the kinds of kills and the pauses of a run that failed, or any number."""
+    return int(os.environ.get("KILL_SEED", random.SystemRandom().randrange(10**6)))
 
 
 def told(home: Path) -> list:
     """Return what has to be equal: configurations, seeds, curves and decisions, in order."""
     trials = json.loads(tuner(home, "trials", "digits", "--json")[1])
-    return [(t["number"], t["params"], t["seed"], t["curve"], t["state"], t["cause"]) for t in trials]
-
-
-def epochs(home: Path) -> int:
-    journal = home / "studies" / "digits" / "journal.log"
-    return journal.read_text().count("intermediate_value") if journal.exists() else 0
-
-
-def kill_after(home: Path, process: subprocess.Popen[str], more: int, pause: float) -> None:
-    """Kill a driver some epochs and a part of an epoch later, and all that it started."""
-    wanted = epochs(home) + more
-    deadline = time.monotonic() + 100
-    while epochs(home) < wanted and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(pause)
-    assert process.poll() is None, process.communicate()[1]
-    started = descendants(process.pid)
-    process.kill()
-    process.communicate()
-    for pid in started:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def descendants(pid: int) -> set[int]:
-    table = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
-    parents = {int(child): int(parent) for child, parent in map(str.split, table.splitlines()[1:])}
-    found = {pid}
-    while new := {child for child, parent in parents.items() if parent in found} - found:
-        found |= new
-    return found - {pid}
+    return [(t["params"], t["seed"], t["curve"], t["state"], t["cause"]) for t in trials]
 
 
 def test_a_study_whose_driver_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path):
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    driven(undisturbed, *STUDY)
-    seed = random.SystemRandom().randrange(10**6)
-    drawn = random.Random(seed)
-    moments = []
-    for kill in range(KILLS):
-        moments.append((drawn.randint(1, 12), drawn.uniform(0, 0.2)))
-        process = start(killed, *(STUDY if kill == 0 else ("resume", "digits", "--json")))
-        kill_after(killed, process, *moments[-1])
-    ended = driven(killed, "resume", "digits", "--json")
-    assert ended["state"] == "completed"
-    assert told(killed) == told(undisturbed), f"killed after (epochs, seconds) {moments}"
-    kept = list((killed / "studies" / "digits" / "checkpoints").glob("*"))
-    assert [str(path) for path in kept] == [ended["network"]]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    code, _, err = tuner(whole, "run", "digits", *ONE_WORKER)
+    assert code == 0, err
+    with victim(killed, ONE_WORKER, drawn_seed()) as study:
+        for _ in range(3):
+            wanted = epochs(killed) + study.drawn.randint(1, 12)
+            wait_for(lambda wanted=wanted: epochs(killed) >= wanted, study.driver)
+            study.kill_driver(with_all=True)
+        assert finished(study.driver)["state"] == "completed"
+        assert told(killed) == told(whole)
+
+
+def test_twenty_kills_of_drivers_and_workers_lose_nothing_and_double_nothing(tmp_path):
+    with victim(tmp_path, DIGITS, drawn_seed()) as study:
+        for _ in range(20):
+            study.disturb()
+        check_whole(tmp_path, finished(study.driver), undisturbed())

@@ -7,6 +7,7 @@ import pytest
 from tests.search.conftest import again, begin, drive, metrics, rising, train
 from tuner.results import StudyState, TrialState
 from tuner.search import storage, study
+from tuner.search.search import RETRIES
 
 EPOCHS = "limits.epochs=20"
 
@@ -103,16 +104,43 @@ def test_the_users_own_error_and_divergence_are_not_tried_again(load, broken):
     assert [record.state for record in records(search)] == [TrialState.FAILED, TrialState.COMPLETE]
 
 
-def test_lost_processes_are_counted_over_restarts_of_the_driver(load):
+def test_a_trial_goes_on_when_its_process_is_lost_but_not_for_ever_also_over_restarts_of_the_driver(load):
     search = begin(load())
     number = search.ask().number
-    search.lost(number)
-    search.lost(number)
-    assert search.times_lost(number) == 2
-    assert "its process was lost" in search.warnings[0]
+    for _ in range(RETRIES - 1):
+        search.report(number, metrics(1, 0.5))
+        search.lost(number, "killed")
+        assert search.ask().number == number
+    assert f"trial {number}: its process was lost" in search.warnings[0]
     resumed = again(load())
     assert resumed.ask().number == number
-    assert resumed.times_lost(number) == 2
+    resumed.lost(number, "killed")
+    assert resumed.ask().number == number
+    resumed.lost(number, "what was said\nkilled again")
+    assert records(resumed)[number].state is TrialState.FAILED
+    assert records(resumed)[number].cause == "its worker was lost: killed again"
+    assert resumed.ask().number != number
+
+
+def test_a_lost_node_is_no_fault_of_its_trials(load):
+    search = begin(load())
+    number = search.ask().number
+    for _ in range(2 * RETRIES):
+        search.lost(number, "its node has died", with_node=True)
+        assert search.ask().number == number
+    assert search.report(number, metrics(9, 0.9))
+    assert records(search)[number].state is TrialState.COMPLETE
+
+
+def test_what_was_tried_alone_stays_alone_when_its_process_is_lost(load):
+    search = begin(load("search.trials=2"), slots=2)
+    first, second = search.ask(), search.ask()
+    search.out_of_memory(first.number, "OutOfMemoryError: no")
+    train(search, second, rising)
+    assert search.ask().number == first.number
+    search.lost(first.number, "killed")
+    assert search.ask().number == first.number
+    assert search.ask() is None
 
 
 def test_a_hung_trial_fails_with_the_time_and_its_last_epoch(load):

@@ -283,6 +283,19 @@ def test_a_baseline_that_was_only_asked_for_when_the_driver_died_runs_all_the_sa
     assert [r.params["mixing.name"] for r in records(resumed) if r.baseline] == ["none"]
 
 
+def test_a_trial_that_was_only_asked_for_when_the_driver_died_is_drawn_again(load):
+    loaded = load("search.sampler=random", "search.baselines=none")
+    drive(begin(loaded), rising)
+    undisturbed = [(r.params, r.seed) for r in storage.records(storage.load("simulated"))]
+    storage.delete("simulated")
+    search = begin(loaded)
+    for _ in range(3):
+        train(search, search.ask(), rising)
+    search.study.ask()
+    drive(again(loaded), rising)
+    assert [(r.params, r.seed) for r in storage.records(storage.load("simulated"))] == undisturbed
+
+
 def test_hours_spent_before_a_resume_count(load):
     loaded = load("limits.hours=1")
     study = begin(loaded).study

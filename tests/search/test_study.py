@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.search.conftest import begin, drive, rising
+from tests.search.conftest import begin, drive, rising, train
 from tuner.results import StudyState, TrialState
 from tuner.search import storage, stored, study
 from tuner.tracking import child_runs
@@ -31,6 +31,22 @@ def test_resume_tells_mlflow_what_it_missed_and_doubles_nothing(load):
         assert [point.value for point in history] == list(trial.curve)
         wanted = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}[trial.state]
         assert client.get_run(runs[trial.number]).info.status == wanted
+
+
+def test_what_mlflow_missed_of_a_trial_that_goes_on_is_told_too(load):
+    loaded = load("search.trials=2", "limits.epochs=13")
+    search = begin(loaded)
+    train(search, search.ask(), rising)
+    train(search, search.ask(), rising, upto=4)  # the driver dies, and what MLflow was to be told with it
+    storage.set_state(search.study, id="one", recorded=False)
+    result = study.resume(loaded)
+    assert result.state is StudyState.OUT_OF_BUDGET
+    from mlflow import MlflowClient
+
+    run = MlflowClient(result.tracking["uri"]).get_run(child_runs(loaded.name, identity="one")[1])
+    history = MlflowClient(result.tracking["uri"]).get_metric_history(run.info.run_id, "val_accuracy")
+    assert [point.step for point in history] == [1, 2, 3, 4]
+    assert (run.info.status, run.data.tags["state"]) == ("KILLED", "interrupted")
 
 
 def test_a_study_in_which_no_trial_ran_to_its_end_has_failed(load):

@@ -27,6 +27,7 @@ class Progress:
         self.trials_wanted = trials
         self.epochs = epochs
         self.trials: dict[int, TrialRecord] = {}
+        self.note = ""
         self._start = time.monotonic()
         self._epochs_before: int | None = None
         self.then: RenderableType | None = None
@@ -50,6 +51,10 @@ class Progress:
         """Count the trial as done, stopped or failed."""
         self.trials[trial.number] = trial
 
+    def noted(self, words: str) -> None:
+        """Show what the study waits for, as long as it does."""
+        self.note = words
+
     def summary(self) -> list[str]:
         """Return the display's lines without the table of running trials."""
         if self._epochs_before is None:
@@ -65,6 +70,7 @@ class Progress:
             f"{counts[TrialState.FAILED]} failed",
             self._best(),
             f"{trained} epochs, {words.duration(elapsed)}{self._left(trained, elapsed, self._epochs_before)}",
+            *([self.note] if self.note else []),
         ]
 
     def __rich__(self) -> RenderableType:
@@ -127,3 +133,7 @@ class Lines:
     def trial_ended(self, trial: TrialRecord) -> None:
         """Say how the trial ended."""
         sys.stderr.write(f"{words.trial(trial)}: {trial.state}, {trial.cause}\n")
+
+    def noted(self, words: str) -> None:
+        """Say what the study waits for, once, and that it goes on."""
+        sys.stderr.write(f"{words or 'going on'}\n")

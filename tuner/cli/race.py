@@ -24,6 +24,7 @@ class RaceProgress:
         self._epochs = epochs
         self._trainings: dict[int, TrialRecord] = {}
         self._start = time.monotonic()
+        self._note = ""
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Show the training as running."""
@@ -37,6 +38,10 @@ class RaceProgress:
         """Count it."""
         self._trainings[trial.number] = trial
 
+    def noted(self, words: str) -> None:
+        """Show what the study waits for."""
+        self._note = words
+
     def __rich__(self) -> RenderableType:
         """Draw a row for each candidate."""
         over = sum(one.state is not TrialState.RUNNING for one in self._trainings.values()) + self._begun.done
@@ -48,7 +53,7 @@ class RaceProgress:
             running = [one for one in own if one.state is TrialState.RUNNING]
             epochs = ", ".join(f"seed {one.seed} {one.epochs}/{self._epochs}" for one in running)
             table.add_row(policy(candidate), candidate.origin, str(len(own) - len(running)), epochs)
-        return Group(Text(head), table)
+        return Group(Text(head), *([Text(self._note)] if self._note else []), table)
 
 
 class RaceLines:
@@ -69,6 +74,11 @@ class RaceLines:
         candidate = self._candidates.get(key_of(trial.config))
         who = policy(candidate) if candidate else f"training {trial.number}"
         self._write(f"{who}, seed {trial.seed}: {trial.state}, {trial.cause}\n")
+
+    def noted(self, words: str) -> None:
+        """Say what the study waits for."""
+        if words:
+            self._write(f"{words}\n")
 
 
 def policy(candidate: Candidate) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 from tuner import spec
 from tuner.cli import live, output, race, verdict, words
 from tuner.errors import UsageError
-from tuner.home import study_directory
+from tuner.home import study_directory, write_whole
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
 from tuner.search import lease, storage, stored, study
 from tuner.search.confirm import ConfirmationBegun
@@ -71,7 +71,7 @@ def kept_file(name: str) -> str:
     if not kept.is_file():
         source = _stored_source(name)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(source)
+        write_whole(kept, source)
     return str(kept)
 
 

@@ -7,7 +7,6 @@ pickles both into a file that it restores from; nothing here ever does, so they 
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import fields
@@ -15,21 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import ActorUnavailableError
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tuner.results import EpochMetrics
+from tuner.search import session
 from tuner.search.search import Search
-
-RETRIES = 3
-"""How often a trial whose process is lost begins again, from its last checkpoint."""
 
 _LEAST_SILENCE_SECONDS = 600.0
 _EPOCHS_OF_SILENCE = 10
+_DEAF_SECONDS = 1.0
 
-_RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
+_FOLLOW_SECONDS = 2.0
+"""How often the cluster is asked for its nodes: an answer takes about a millisecond."""
 
 _METRICS = tuple(field.name for field in fields(EpochMetrics))
 
@@ -71,12 +71,18 @@ class SearchSearcher(Searcher):  # type: ignore[misc]
 
 
 class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Passes every result to the search, and its decision back."""
+    """Passes every result to the search, and its decision back; lets it have as many trials as the nodes of now hold.
+
+    A trial whose process is lost ends for Ray, and the search hands it out again: Ray's own retries would count the
+    loss of a node against the trial, and end the next trial where an idle process was lost.
+    """
 
     def __init__(self, search: Search) -> None:
         super().__init__()
         self._search = search
-        self._keeps_actors = False
+        self._kept_actors = 0
+        self._followed_at = float("-inf")
+        self._waits = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle as empty."""
@@ -89,12 +95,25 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         other process is killed, and the next trial waits seconds for a new one. There is no public setting for it.
         """
         super().on_trial_add(tune_controller, trial)
-        if not trial.run_metadata.num_failures:  # Ray adds a trial again each time that it has lost its process
-            trial.max_failures = max(0, RETRIES - self._search.times_lost(trial.config["number"]))
-        if not self._keeps_actors:
-            self._keeps_actors = True
-            controller = getattr(tune_controller, "_tune_controller", tune_controller)
-            controller._actor_cache.increase_max(trial.placement_group_factory, self._search.slots)
+        more, self._kept_actors = self._search.slots - self._kept_actors, self._search.slots
+        _controller(tune_controller)._actor_cache.increase_max(trial.placement_group_factory, more)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Follow the nodes that come and go; then return the first trial that waits."""
+        if time.monotonic() - self._followed_at > _FOLLOW_SECONDS:
+            self._followed_at = time.monotonic()
+            self._follow(_controller(tune_controller), session.nodes())
+        return super().choose_trial_to_run(tune_controller)
+
+    def _follow(self, controller: Any, nodes: list[session.Node]) -> None:
+        wanted = self._search.spec.resources
+        slots = session.room(nodes, wanted.cpus, wanted.gpus, wanted.concurrent)
+        if (slots == 0) != self._waits:
+            self._waits = slots == 0
+            self._search.note(session.waiting(wanted.cpus, wanted.gpus) if self._waits else "")
+        # One trial waits in Ray for a node to come: it would wait for a searcher that has none for minutes, and deaf.
+        self._search.slots = max(1, slots)
+        controller.update_max_pending_trials(self._search.slots)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return STOP when the trial failed, diverged, was stopped by a rung or is complete."""
@@ -113,28 +132,26 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """End a trial whose process could not start, or was lost too often; Ray starts the others again by itself."""
-        if trial.status == Trial.PENDING or not trial.should_recover():
-            self._search.fail(trial.config["number"], f"its worker was lost: {_last_error(trial.error_file)}")
+        """Tell the search that a trial's process was lost, or could not start."""
+        error = _error(trial)
+        # A node is noticed to be gone seconds after its processes, which are out of reach until then.
+        with_node = isinstance(error, ActorUnavailableError) or "its node has died" in str(error)
+        self._search.lost(trial.config["number"], str(error), with_node=with_node)
 
 
-def _last_error(error_file: str | None) -> str:
-    """Return the line that says what was raised last, of the file into which Ray writes what ended a trial's process.
-
-    Ray's own `get_error` looks for the file where it is copied to later.
-    """
-    try:
-        text = Path(error_file or "").read_text()
-    except OSError:
-        return "its process was lost"
-    lines = [line.strip() for line in text.rpartition("Failure # ")[2].splitlines()[1:] if line.strip()]
-    raised = [line for line in lines if _RAISED.match(line)]
-    return (raised or lines or ["its process was lost"])[-1]
+def _error(trial: Any) -> Any:
+    """Return what ended a trial for Ray; its `get_error` looks where the file will be when the study has ended."""
+    path = trial.pickled_error_file
+    return ray.cloudpickle.loads(Path(path).read_bytes()) if path and Path(path).exists() else None
 
 
 def _nested(result: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return what a worker returned under a name; Ray hands schedulers a flat copy of each result (2.60)."""
     return {key.removeprefix(f"{name}/"): value for key, value in result.items() if key.startswith(f"{name}/")}
+
+
+def _controller(wrapped: Any) -> Any:
+    return getattr(wrapped, "_tune_controller", wrapped)
 
 
 class SilenceWatch(Callback):  # type: ignore[misc]
@@ -148,6 +165,7 @@ class SilenceWatch(Callback):  # type: ignore[misc]
         self._search = search
         self._heard: dict[Trial, float] = {}
         self._longest_seconds = 0.0
+        self._began = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle as empty."""
@@ -173,17 +191,17 @@ class SilenceWatch(Callback):  # type: ignore[misc]
         """Listen no more."""
         self._heard.pop(trial, None)
 
-    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Listen again when its new process is there."""
-        self._heard.pop(trial, None)
-        self._search.lost(trial.config["number"])
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Note when the loop begins to listen."""
+        self._began = time.monotonic()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """End what has been silent for too long."""
+        """End what has been silent for too long, while the loop itself listened: it may have waited for the storage."""
         now, allowed = time.monotonic(), self.allowed_seconds()
+        if now - self._began > _DEAF_SECONDS:
+            self._heard = {trial: heard + now - self._began for trial, heard in self._heard.items()}
         for trial in [trial for trial, heard in self._heard.items() if now - heard > allowed]:
             self._search.hang(trial.config["number"], now - self._heard.pop(trial))
-            trial.max_failures = 0
             if trial.temporary_state.ray_actor is not None:
                 ray.kill(trial.temporary_state.ray_actor)
 

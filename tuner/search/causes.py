@@ -60,6 +60,17 @@ def out_of_memory(error: str) -> str:
     return f"interrupted: out of memory, to be tried once more on its own ({error})"
 
 
+def lost(what: str) -> str:
+    """Say that the trial goes on in another process."""
+    return f"interrupted: its {what} was lost, to go on from its last checkpoint"
+
+
+def lost_too_often(reason: str) -> str:
+    """Say that the trial has lost all the processes that it may lose, and the last one's reason."""
+    lines = reason.strip().splitlines() or ["nothing is known of it"]
+    return f"its worker was lost: {lines[-1]}"
+
+
 def silent(seconds: float, epochs: int) -> str:
     """Say that the trial hung, and after which epoch."""
     length = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"

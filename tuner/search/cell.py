@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy import Column, DateTime, Engine, MetaData, String, Table, Text, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+
+from tuner.errors import ServiceError
+from tuner.home import write_whole
 
 _LOCK_SECONDS = 10.0
 
@@ -52,19 +54,27 @@ class FileCell:
         return None
 
     def replace(self, before: str | None, after: str | None) -> bool:
-        """Write `after` (None: empty it) if `before` still stands there, and tell whether it did."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
-            found = self.read()
-            if (found.text if found else None) != before:
-                return False
-            if after is None:
-                self._path.unlink(missing_ok=True)
-            else:
-                partial = self._path.with_suffix(f".{os.getpid()}.partial")
-                partial.write_text(after)
-                partial.replace(self._path)
-            return True
+        """Write `after` (None: empty it) if `before` still stands there, and tell whether it did.
+
+        Raises:
+            ServiceError: the file cannot be written, say on a full disk.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
+                return self._replace(before, after)
+        except (OSError, Timeout) as error:
+            raise ServiceError(f"{self._path} cannot be written: {error}") from error
+
+    def _replace(self, before: str | None, after: str | None) -> bool:
+        found = self.read()
+        if (found.text if found else None) != before:
+            return False
+        if after is None:
+            self._path.unlink(missing_ok=True)
+        else:
+            write_whole(self._path, after)
+        return True
 
 
 _LEASES = Table(

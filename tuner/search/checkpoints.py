@@ -91,6 +91,9 @@ class KeptCheckpoints:
         self._best = best_of([*filter(None, [self._best]), trial], self._maximise)
         self._sweep()
 
+    def noted(self, words: str) -> None:
+        """Do nothing: a study that waits needs all it has."""
+
     def complaints(self) -> Iterator[str]:
         """Yield what people should know: that the best trial's network is not there."""
         if self._best is not None and trained_network(self._study, self._best) is None:

@@ -13,13 +13,13 @@ import numpy as np
 import optuna
 
 from tuner.datasets import Examples, Split
-from tuner.errors import UsageError
+from tuner.errors import ServiceError, StudyFailed, UsageError
 from tuner.results import StudyState
-from tuner.search import recommendation, storage
+from tuner.search import database, recommendation, storage
 from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.confirmation_record import ConfirmationRecord
 from tuner.search.observer import Observer
-from tuner.search.running import Running
+from tuner.search.running import Running, taken_over
 from tuner.search.search import Search
 from tuner.search.seeds import Seeds, fresh_seeds, trainings
 from tuner.selection.finalists import Candidate
@@ -74,14 +74,26 @@ def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Obse
         if not search.finished:
             from tuner.search import tune  # needs a connected Ray
 
-            tune.drive(search, trained_on(running.split, spec), scores_test=True)
-    finally:
-        search.interrupt("interrupted")
-        state = StudyState.COMPLETED if search.finished else StudyState.INTERRUPTED
-        if lease.holds():
-            storage.set_state(study, state=state.value)
-        lacking = tuple(record.close(recommendation.of(spec, study, confirming), state))
-    return *search.warnings, *lacking
+            with database.patience(search.note):
+                tune.drive(search, trained_on(running.split, spec), scores_test=True)
+    except ServiceError as error:
+        # Nothing can be stored of its end, and nothing is missing: a resume rebuilds it all.
+        raise ServiceError(f"{error}; when that is mended: tuner resume {spec.name}") from error
+    except BaseException:
+        _finish(running, search, record, confirming)
+        raise
+    return *search.warnings, *_finish(running, search, record, confirming)
+
+
+def _finish(running: Running, search: Search, record: ConfirmationRecord, confirming: optuna.Study) -> tuple[str, ...]:
+    """Store how the confirmation stands and close its record; return what MLflow could not take."""
+    spec, study = running.spec, running.study
+    if not running.lease.holds():
+        raise StudyFailed(taken_over(spec.name))
+    search.interrupt("interrupted")
+    state = StudyState.COMPLETED if search.finished else StudyState.INTERRUPTED
+    storage.set_state(study, state=state.value)
+    return tuple(record.close(recommendation.of(spec, study, confirming), state))
 
 
 def is_wanted(spec: StudySpec, study: optuna.Study) -> bool:

@@ -47,6 +47,9 @@ class ConfirmationRecord:
         tested = {f"test_{name}": float(scored[name]) for name in _SCORES if name in scored}
         self._tracking.trial_ended(trial.number, trial.state, trial.cause, tested)
 
+    def noted(self, words: str) -> None:
+        """Do nothing: what a study waits for is over when somebody reads its record."""
+
     def close(self, recommendation: Recommendation, state: StudyState) -> Iterator[str]:
         """Close the study's run with the verdict, and yield what MLflow could not take."""
         effect = recommendation.effect

@@ -6,17 +6,23 @@ The address comes from the environment and is never written down; what is shown 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
-from optuna.storages import RDBStorage
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from tuner.errors import ServiceError, UsageError
+from tuner.search.patience import Patience, PatientStorage
 
 VARIABLE = "TUNER_STORAGE_URL"
 _SCHEMES = ("postgresql", "postgresql+psycopg")
+
+_NOTICES_LOSS = {"connect_timeout": 10, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+"""Seconds after which a server counts as gone whose machine went away without a word; the system's are hours."""
 
 
 def is_used() -> bool:
@@ -24,7 +30,7 @@ def is_used() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
-def storage() -> RDBStorage:
+def storage() -> PatientStorage:
     """Return Optuna's storage in the database, connected.
 
     Raises:
@@ -37,6 +43,28 @@ def storage() -> RDBStorage:
 def engine() -> Engine:
     """Return the database behind `storage`."""
     return storage().engine
+
+
+@contextmanager
+def patience(tell: Callable[[str], None]) -> Iterator[None]:
+    """Wait, inside the block, for a database that is out of reach; where it stays away too long, the error comes.
+
+    `tell` is told why, and with no words when it is back.
+    """
+    if not is_used():
+        yield
+        return
+    patient = storage()
+    patient.patience = Patience(tell)
+    try:
+        yield
+    finally:
+        patient.patience = None
+
+
+def patiently(attempt: Callable[[], Any]) -> Any:
+    """Return what `attempt` returns, which needs the database; inside `patience` it is tried until it succeeds."""
+    return storage().patiently(attempt) if is_used() else attempt()
 
 
 def forget() -> None:
@@ -67,9 +95,11 @@ def _shown(address: URL) -> str:
 
 
 @lru_cache(maxsize=1)
-def _storage(address: URL) -> RDBStorage:
+def _storage(address: URL) -> PatientStorage:
     _connect_once(address)
-    storage = RDBStorage(address.render_as_string(hide_password=False), engine_kwargs={"pool_pre_ping": True})
+    noticing = {key: address.query.get(key, seconds) for key, seconds in _NOTICES_LOSS.items()}
+    options = {"pool_pre_ping": True, "connect_args": noticing}
+    storage = PatientStorage(address.render_as_string(hide_password=False), engine_kwargs=options)
     _explain(storage.engine, address)
     return storage
 

@@ -29,6 +29,9 @@ _DRAWS, _SLOW_DRAWS = 5, 1
 _FIXED = "fixed_params"
 """Where Optuna keeps the parameters of a queued trial."""
 
+_FORGOTTEN = "forgotten"
+"""Marks what was only asked for when its driver died."""
+
 
 class Drawing:
     """A study's draws; a configuration that is drawn again gets another seed, up to `search.repeats` in all.
@@ -108,6 +111,7 @@ class Drawing:
     def _proposed(self, sampler_name: Sampler) -> tuple[optuna.Trial, dict[str, Any]]:
         trials = self._study.get_trials(deepcopy=False)
         number = next((t.number for t in trials if t.state is OptunaState.WAITING), len(trials))
+        number -= sum(_FORGOTTEN in one.user_attrs for one in trials)  # so that those are drawn again as they were
         self._study.sampler = sampler(sampler_name, self._spec.seed, number, self._template)
         handle = self._study.ask()
         template = self._template
@@ -150,6 +154,8 @@ def requeue(study: optuna.Study, frozen: FrozenTrial) -> None:
     """Queue again a trial that was asked for but not yet written down when its driver died: nothing ran."""
     if frozen.state is not OptunaState.RUNNING:
         return
+    parameters, attributes = frozen.system_attrs.get(_FIXED), dict(frozen.user_attrs)
+    optuna.Trial(study, frozen._trial_id).set_user_attr(_FORGOTTEN, True)
     study.tell(frozen.number, state=OptunaState.FAIL)
-    if frozen.user_attrs or _FIXED in frozen.system_attrs:
-        study.enqueue_trial(frozen.system_attrs.get(_FIXED, {}), user_attrs=frozen.user_attrs)
+    if attributes or parameters is not None:
+        study.enqueue_trial(parameters or {}, user_attrs=attributes)

@@ -19,9 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from filelock import Timeout
-
-from tuner.errors import TunerError, UsageError
+from tuner.errors import ServiceError, TunerError, UsageError
 from tuner.home import study_directory
 from tuner.search import database
 from tuner.search.cell import Cell, DatabaseCell, FileCell
@@ -74,7 +72,7 @@ class Lease:
         A driver that slept (a closed laptop, a stopped process) must not write before it knows.
         """
         if not self._taken and time.monotonic() - self._renewed > EXPIRY_SECONDS:
-            self.renew()
+            database.patiently(self.renew)
         return not self._taken
 
     def renew(self) -> None:
@@ -98,7 +96,7 @@ class Lease:
     def _beat_on(self) -> None:
         while not self._released.wait(BEAT_SECONDS):
             # The storage may be out of reach for a while: `holds` decides when that has been too long.
-            with suppress(OSError, Timeout, TunerError):
+            with suppress(TunerError):
                 self.renew()
             if self._taken:
                 self._lost()
@@ -116,7 +114,8 @@ def only_driver(name: str, lost: Callable[[], None] | None = None) -> Iterator[L
     try:
         yield lease
     finally:
-        lease.release()
+        with suppress(ServiceError):  # nobody has to release what belongs to a process that is gone
+            lease.release()
 
 
 def is_driven(name: str) -> bool:

@@ -22,3 +22,7 @@ class Observer(Protocol):
     def trial_ended(self, trial: TrialRecord) -> None:
         """A trial ended, or was interrupted (its state is then still `running`)."""
         ...
+
+    def noted(self, words: str) -> None:
+        """The study waits for something, or (no words) goes on."""
+        ...

@@ -40,10 +40,13 @@ class Recording:
         """Close the trial's run with its cause."""
         self._tracking.trial_ended(trial.number, trial.state, trial.cause)
 
+    def noted(self, words: str) -> None:
+        """Do nothing: it is over soon."""
+
     def repeat(self, study: optuna.Study) -> None:
-        """Tell MLflow again of every trial that ended: what it has already is not written twice."""
+        """Tell MLflow again of every trial, whether it ended or goes on: what it has already is not written twice."""
         for frozen in study.get_trials(deepcopy=False):
-            if is_started(frozen) and frozen.state.is_finished():
+            if is_started(frozen):
                 trial = record(frozen, {})
                 self.trial_started(trial)
                 for metrics in history(frozen):

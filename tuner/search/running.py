@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import optuna
 
 from tuner.datasets import Split
-from tuner.errors import StudyFailed
-from tuner.results import EpochMetrics, StudyResult, StudyState, TrialRecord, TrialState
-from tuner.search import causes, storage, stored, warm_start
+from tuner.errors import ServiceError, StudyFailed
+from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
+from tuner.search import causes, database, storage, stored, warm_start
 from tuner.search.checkpoints import KeptCheckpoints
+from tuner.search.clock import Clock
 from tuner.search.lease import Lease
 from tuner.search.observer import Observer
 from tuner.search.recording import Recording
@@ -66,62 +66,50 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     search = Search(spec, study, running.slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
     begun(Begun(running.slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
-    flush_seconds = _FLUSH_SECONDS
     try:
         if not search.finished:
             from tuner.search import tune  # needs a connected Ray
 
-            tune.drive(search, split)
-    except KeyboardInterrupt:
-        flush_seconds = _HURRIED_FLUSH_SECONDS
+            with database.patience(search.note):
+                tune.drive(search, split)
+    except ServiceError as error:
+        # Nothing can be stored of its end, and nothing is missing: a resume rebuilds it all.
+        record.abandon(_HURRIED_FLUSH_SECONDS)
+        raise ServiceError(f"{error}; when that is mended: tuner resume {spec.name}") from error
+    except BaseException as error:
+        hurries = isinstance(error, KeyboardInterrupt)
+        _finish(search, record, clock, lease, _HURRIED_FLUSH_SECONDS if hurries else _FLUSH_SECONDS)
         raise
-    finally:
-        if not lease.holds():
-            record.abandon(flush_seconds)
-            raise StudyFailed(_taken_over(spec.name))
-        search.interrupt("interrupted")
-        state = _state(search)
-        seconds = clock.seconds()
-        storage.set_state(study, state=state.value, seconds=seconds)
-        report = record.close(stored.result(study, state, seconds), flush_seconds)
-        runs = {**study.user_attrs.get("runs", {}), **_text_keys(record.run_ids())}
-        ids = {"experiment_id": report.experiment_id, "run_id": report.run_id}
-        storage.set_state(study, runs=runs, tracking={"uri": where.shown, **ids}, recorded=not report.unwritten)
-    ended = stored.result(study, state, seconds, stored.run_ids(study))
+    report = _finish(search, record, clock, lease, _FLUSH_SECONDS)
+    state, tracking = StudyState(study.user_attrs["state"]), study.user_attrs["tracking"]
+    ended = stored.result(study, state, float(study.user_attrs["seconds"]), stored.run_ids(study))
     stopping = stored.judged(ended.trials, spec.scheduler, spec.epochs, spec.objective.mode == "max")
     complaints = [*kept.complaints(), *_complaints(report, ended, stopping)]
     warnings = [*spec.warnings, *split.warnings, *search.warnings, *complaints]
-    return replace(ended, tracking={"uri": where.shown, **ids}, warnings=tuple(warnings))
+    return replace(ended, tracking=tracking, warnings=tuple(warnings))
 
 
-def _taken_over(name: str) -> str:
+def _finish(search: Search, record: Recording, clock: Clock, lease: Lease, flush_seconds: float) -> TrackingReport:
+    """Store how the study stands, and close its record; a driver that was replaced leaves both alone."""
+    if not lease.holds():
+        record.abandon(flush_seconds)
+        raise StudyFailed(taken_over(search.spec.name))
+    search.interrupt("interrupted")
+    study, state, seconds = search.study, _state(search), clock.seconds()
+    storage.set_state(study, state=state.value, seconds=seconds)
+    report = record.close(stored.result(study, state, seconds), flush_seconds)
+    runs = {**study.user_attrs.get("runs", {}), **_text_keys(record.run_ids())}
+    tracking = {"uri": destination().shown, "experiment_id": report.experiment_id, "run_id": report.run_id}
+    storage.set_state(study, runs=runs, tracking=tracking, recorded=not report.unwritten)
+    return report
+
+
+def taken_over(name: str) -> str:
+    """Say to a driver that lost its lease why it ends."""
     return (
         f"another driver has taken over study {name}, because this one gave no sign of life for a minute; "
         f"`tuner status {name}` shows it"
     )
-
-
-class Clock:
-    """An observer that stores the seconds that the study has taken, all its drivers together, as trials end."""
-
-    def __init__(self, study: optuna.Study) -> None:
-        self._study = study
-        self._before = float(study.user_attrs.get("seconds", 0.0))
-        self._start = time.monotonic()
-
-    def seconds(self) -> float:
-        """Return the seconds so far."""
-        return self._before + time.monotonic() - self._start
-
-    def trial_started(self, trial: TrialRecord) -> None:
-        """Do nothing: an end comes soon enough."""
-
-    def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
-        """Do nothing: an end comes soon enough."""
-
-    def trial_ended(self, trial: TrialRecord) -> None:
-        """Store the time."""
-        storage.set_state(self._study, seconds=self.seconds())
 
 
 def _complaints(report: TrackingReport, ended: StudyResult, stopping: Safety | None) -> Iterator[str]:

@@ -26,6 +26,9 @@ from tuner.search.rungs import Rungs, is_paused
 from tuner.search.storage import history, is_started
 from tuner.spec import StudySpec
 
+RETRIES = 3
+"""How often a trial whose process is lost begins again, from its last checkpoint."""
+
 _SURELY_SAVED_SECONDS = 20.0
 """After so much training a trial has a checkpoint, unless somebody removed it."""
 
@@ -165,17 +168,28 @@ class Search:
         """Keep what people should know of a trial that goes on all the same."""
         self.warnings.append(f"trial {number}: {message}")
 
-    def lost(self, number: int) -> None:
-        """Count that a trial's process was lost; it goes on from its checkpoint."""
-        live = self._live.get(number)
-        if live is not None and self._is_ours():
-            live.count_loss()
-            self.warn(number, "its process was lost, and it went on from its last checkpoint")
+    def note(self, words: str) -> None:
+        """Show people what the study waits for; nothing when it goes on."""
+        for observer in self.observers:
+            observer.noted(words)
 
-    def times_lost(self, number: int) -> int:
-        """Return how often a running trial's process was lost, also under earlier drivers."""
+    def lost(self, number: int, reason: str, *, with_node: bool = False) -> None:
+        """Let a trial whose process was lost go on from its checkpoint, `RETRIES` times, also over several drivers.
+
+        Where the process went down with its node, that is not the trial's fault, and not counted.
+        """
         live = self._live.get(number)
-        return 0 if live is None else live.times_lost
+        if live is None or not self._is_ours():
+            return
+        if not with_node and live.times_lost >= RETRIES:
+            self._end(live, OptunaState.FAIL, causes.lost_too_often(reason))
+            return
+        if not with_node:
+            live.count_loss()
+        what = "node" if with_node else "process"
+        self.warn(number, f"its {what} was lost, and it went on from its last checkpoint")
+        (self._alone if live.was_tried_alone else self._unfinished).append(number)
+        self._live.pop(number).set_aside(causes.lost(what))
 
     def hang(self, number: int, seconds: float) -> None:
         """End a trial that reported nothing for so long."""

@@ -53,11 +53,7 @@ def connected() -> Iterator[list[Node]]:
         where = f"join the Ray cluster at {address}" if address else "start Ray here"
         raise ServiceError(f"could not {where}: {error}; `tuner doctor` says what is missing") from error
     try:
-        yield [
-            Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
-            for node in ray.nodes()
-            if node["Alive"]
-        ]
+        yield nodes()
     finally:
         ray.shutdown()
 
@@ -80,21 +76,40 @@ def require_gpus(gpus: float) -> None:
         )
 
 
+def nodes() -> list[Node]:
+    """Return the living nodes of the cluster that is connected."""
+    import ray
+
+    found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(resources.get("CPU", 0), resources.get("GPU", 0)) for resources in found]
+
+
 def slots(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) -> int:
     """Return how many trials may run at a time.
 
     Raises:
         UsageError: no node can ever hold one trial; the message names the largest that fits.
     """
-    fits = [_fits(node, cpus, gpus) for node in nodes]
-    if sum(fits) == 0:
+    found = room(nodes, cpus, gpus, concurrent)
+    if found == 0:
         largest_cpus = max((node.cpus for node in nodes), default=0)
         largest_gpus = max((node.gpus for node in nodes), default=0)
         raise UsageError(
             f"no node has {cpus:g} CPUs and {gpus:g} GPUs for one trial; the largest that fits is resources.cpus: "
             f"{largest_cpus:g}, resources.gpus: {largest_gpus:g}"
         )
-    return sum(fits) if concurrent == "auto" else min(sum(fits), int(concurrent))
+    return found
+
+
+def room(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) -> int:
+    """Return how many trials the nodes hold, none where no node has room for one."""
+    fits = sum(_fits(node, cpus, gpus) for node in nodes)
+    return fits if concurrent == "auto" else min(fits, int(concurrent))
+
+
+def waiting(cpus: float, gpus: float) -> str:
+    """Say that no node has room for a trial, which one must bring, and that the study goes on by itself."""
+    return f"waiting: no node is left with {cpus:g} CPUs and {gpus:g} GPUs for a trial; it goes on when one joins"
 
 
 def _fits(node: Node, cpus: float, gpus: float) -> int:

@@ -19,7 +19,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from tuner.errors import UsageError
+from tuner.errors import ServiceError, UsageError
 from tuner.home import studies_directory, study_directory
 from tuner.results import EpochMetrics, TrialRecord, TrialState, flatten
 from tuner.search import database
@@ -96,14 +96,14 @@ def confirmation_if_begun(study: optuna.Study) -> optuna.Study | None:
 
 def exists(name: str) -> bool:
     """Tell whether a study of that name is stored here."""
-    return name in names() if database.is_used() else _journal(name).is_file()
+    return name in names() if database.is_used() else _is_begun(_journal(name))
 
 
 def names() -> list[str]:
     """Return the names of all studies in the database, or else under TUNER_HOME."""
     if database.is_used():
         return sorted(one for one in optuna.get_all_study_names(database.storage()) if _CONFIRMATION not in one)
-    return sorted(path.parent.name for path in studies_directory().glob("*/journal.log"))
+    return sorted(path.parent.name for path in studies_directory().glob("*/journal.log") if _is_begun(path))
 
 
 def place() -> str:
@@ -193,6 +193,11 @@ def _journal(name: str) -> Path:
     return study_directory(name) / "journal.log"
 
 
+def _is_begun(journal: Path) -> bool:
+    """Tell whether anything stands in a journal: a driver that was killed at once leaves it empty."""
+    return journal.is_file() and journal.stat().st_size > 0
+
+
 def _storage(name: str) -> BaseStorage:
     optuna.logging.set_verbosity(logging.WARNING)
     if database.is_used():
@@ -215,9 +220,10 @@ class _WholeRecords(JournalFileBackend):
             os.truncate(path, whole)
         try:
             super().append_logs(logs)
-        except OSError:
+        except OSError as error:
             os.truncate(path, whole)
-            raise
+            reason = error.strerror or error
+            raise ServiceError(f"{path} cannot be written: {reason}; what stands in it is kept") from error
 
 
 def _whole_bytes(path: Path) -> int:

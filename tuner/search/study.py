@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import optuna
 
-from tuner.home import require_writable, study_directory
+from tuner.home import require_writable, study_directory, write_whole
 from tuner.results import StudyResult, StudyState
 from tuner.search import baselines, changes, check, confirm, recommendation, session, storage, stored, warm_start
+from tuner.search.clock import Clock
 from tuner.search.lease import only_driver
 from tuner.search.observer import Observer
-from tuner.search.running import Begun, Clock, Running, search_on
+from tuner.search.running import Begun, Running, search_on
 from tuner.search.search import Search
 from tuner.spec import StudySpec
 
@@ -51,7 +52,7 @@ def run(
         slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
         study_directory(spec.name).mkdir(parents=True, exist_ok=True)
         with only_driver(spec.name) as lease:
-            (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
+            write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)
             study = storage.create(spec.name, spec.objective.mode == "max")
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex, source=spec.source)
             check.require_same_data(study, split)
@@ -133,5 +134,5 @@ def _confirmed(result: StudyResult, running: Running, observe: Observe) -> Study
 
 def _keep_source(spec: StudySpec, study: optuna.Study) -> None:
     """Keep the study's file with the limits of now."""
-    (study_directory(spec.name) / STUDY_FILE).write_text(spec.source)
+    write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)
     storage.set_state(study, source=spec.source)

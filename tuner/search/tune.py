@@ -17,7 +17,7 @@ from tuner.datasets import Examples, Split
 from tuner.errors import StudyFailed, TunerError
 from tuner.home import study_directory
 from tuner.search import checkpoints
-from tuner.search.adapters import RETRIES, SearchScheduler, SearchSearcher, SilenceWatch
+from tuner.search.adapters import SearchScheduler, SearchSearcher, SilenceWatch
 from tuner.search.search import Search
 from tuner.search.worker import TrialActor
 
@@ -53,7 +53,7 @@ def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
             storage_path=str(scratch),
             verbose=0,
             callbacks=[SilenceWatch(search)],
-            failure_config=FailureConfig(max_failures=RETRIES),
+            failure_config=FailureConfig(max_failures=0),  # the search hands lost trials out again
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # the trials write their own
         ),
     )
