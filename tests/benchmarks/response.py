@@ -159,7 +159,7 @@ def _found(response: Response) -> Found | None:
         return None
     curve = response.curve
     lines = (np.array(line) for line in (curve.mean, curve.low, curve.high))
-    return Found(*lines, response.interval, bool(response.warnings))
+    return Found(*lines, response.interval, any("widen" in words for words in response.warnings))
 
 
 def _place(trial: TrialRecord) -> float:

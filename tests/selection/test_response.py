@@ -176,10 +176,10 @@ def test_a_measured_noise_takes_the_place_of_the_estimate():
 
 
 def test_too_few_trials_are_said_instead_of_a_curve():
-    one = response([*whole([0.1, 0.5, 1.0, 2.0]), record(9, 4.0, [0.6], TrialState.PRUNED)])
+    one = response([*whole([0.1, 0.5, 1.0]), record(9, 4.0, [0.6], TrialState.PRUNED)])
     assert (one.curve, one.best, one.interval, one.noise) == (None, None, None, None)
     assert len(one.points) == NEEDED
-    assert one.words == ("mixup (beta): 4 trials ran to the end, at 4 different values of alpha; a curve needs 5 at 4")
+    assert one.words == "mixup (beta): trials ran to the end at 3 values of alpha; a curve needs 4"
 
 
 def test_repeats_of_one_alpha_are_no_curve():

@@ -64,11 +64,11 @@ class Response:
         return {**asdict(self), "interval": interval}
 
 
-def too_few(response: Response, needed: int, different: int) -> str:
+def too_few(response: Response, needed: int) -> str:
     """Say why there is no curve."""
-    finished = [point.value for point in response.points if point.complete]
-    had = f"{counted(len(finished), 'trial')} ran to the end, at {len(set(finished))} different values"
-    return f"{_name(response)}: {had} of {response.parameter}; a curve needs {needed} at {different}"
+    finished = len({point.value for point in response.points if point.complete})
+    had = f"trials ran to the end at {counted(finished, 'value')} of {response.parameter}"
+    return f"{_name(response)}: {had}; a curve needs {needed}"
 
 
 def verdict(response: Response) -> str:

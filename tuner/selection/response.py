@@ -24,8 +24,8 @@ from tuner.selection.answer import Curve, Point, Range, Response, too_few, verdi
 from tuner.selection.observations import observations, varying
 from tuner.selection.process import posterior
 
-NEEDED, DIFFERENT = 5, 4
-"""Trials that must have run to the end for a curve, and how many different values of the parameter they must have."""
+NEEDED = 4
+"""Different values of the parameter whose trials must have run to the end for a curve."""
 
 CERTAINTY, MARGIN = 0.9, 0.5
 """When an alpha is left out of the interval; means of five seeds could hardly tell what differs by less."""
@@ -72,8 +72,8 @@ def responses(
 
 def _filled(empty: Response, group: Sequence[TrialRecord], maximise: bool, noise: float | None) -> Response:
     """Return a response with its curve, or with the reason why it has none."""
-    if not _is_enough(empty.points):
-        return replace(empty, words=too_few(empty, NEEDED, DIFFERENT))
+    if len({point.value for point in empty.points if point.complete}) < NEEDED:
+        return replace(empty, words=too_few(empty, NEEDED))
     settings = tuple(name for name in varying(group) if name != f"mixing.ratio.{empty.parameter}")
     low, high = map(math.log, empty.searched)
     places = {point.number: (math.log(point.value) - low) / (high - low) for point in empty.points}
@@ -92,11 +92,6 @@ def _filled(empty: Response, group: Sequence[TrialRecord], maximise: bool, noise
     )
     beyond = None if drawn.interval == drawn.searched else _end(found.curves)
     return replace(drawn, words=verdict(drawn), warnings=warnings(drawn, beyond))
-
-
-def _is_enough(points: Sequence[Point]) -> bool:
-    finished = [point.value for point in points if point.complete]
-    return len(finished) >= NEEDED and len(set(finished)) >= DIFFERENT
 
 
 def _as_good(curves: Float[np.ndarray, "curves places"], luck: Float[np.ndarray, " curves"]) -> tuple[int, int, int]:
