@@ -22,7 +22,7 @@ from tuner.errors import ConfigError, StudyFileError, UsageError
 from tuner.models import ImageShape
 from tuner.results import EpochMetrics, TrialState
 from tuner.search import causes, check, session, storage
-from tuner.search.adapters import SearchScheduler, _last_error
+from tuner.search.adapters import SearchScheduler
 
 
 def records(search):
@@ -147,6 +147,41 @@ def test_20_a_default_that_is_no_plain_value_never_gets_into_a_configuration(loa
     config = search.ask().config["model"]
     assert set(config) == {"import", "table", "stages"}
     assert json.loads(json.dumps(config)) == config
+
+
+def test_20_a_test_split_whose_loader_cannot_be_pickled_does_not_travel_to_the_trials():
+    ray_tune = pytest.importorskip("tuner.search.tune")
+    from ray import cloudpickle
+
+    split = trial.load_data(trial.resolve({"dataset": "digits", "model": "mlp"}), 0)
+    lock = threading.Lock()
+    closed = replace(split, load_test=lambda: lock)
+    with pytest.raises(TypeError, match="pickle"):
+        cloudpickle.dumps(closed)
+    sent = cloudpickle.loads(cloudpickle.dumps(ray_tune.for_trials(closed)))
+    assert (sent.training.images == split.training.images).all()
+    with pytest.raises(RuntimeError, match="the test split stays shut"):
+        sent.load_test()
+
+
+RAY_WROTE = """Failure # 1 (occurred at 2026-11-22_06-03-49)
+\x1b[36mray::TrialActor.train()\x1b[39m (pid=1)
+ValueError: an earlier one
+Failure # 2 (occurred at 2026-11-22_06-03-55)
+\x1b[36mray::TrialActor.train()\x1b[39m (pid=2)
+  File "worker.py", line 71, in step
+torch.AcceleratorError: CUDA error: device-side assert triggered
+CUDA kernel errors might be asynchronously reported at some other API call.
+Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.
+
+"""
+
+
+def test_17_what_a_lost_worker_raised_is_found_among_what_ray_wrote():
+    said = "torch.AcceleratorError: CUDA error: device-side assert triggered"
+    assert causes.lost_too_often(RAY_WROTE) == f"its worker was lost: {said}"
+    assert causes.lost_too_often("The actor died.\n  Worker exits.\n\n") == "its worker was lost: Worker exits."
+    assert causes.lost_too_often("") == "its worker was lost: nothing is known of it"
 
 
 def test_20_a_test_split_whose_loader_cannot_be_pickled_does_not_travel_to_the_trials():

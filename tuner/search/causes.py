@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from tuner.results import EpochMetrics, TrialRecord, TrialState
 
 _SHARES = {"val_accuracy", "val_ece"}
+_RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
 _LARGER_IS_BETTER = {"val_accuracy"}
 _NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?")
 
@@ -66,9 +67,10 @@ def lost(what: str) -> str:
 
 
 def lost_too_often(reason: str) -> str:
-    """Say that the trial has lost all the processes that it may lose, and the last one's reason."""
-    lines = reason.strip().splitlines() or ["nothing is known of it"]
-    return f"its worker was lost: {lines[-1]}"
+    """Say that the trial has lost all the processes that it may lose, and what was raised last, of a traceback say."""
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    raised = [line for line in lines if _RAISED.match(line)]
+    return f"its worker was lost: {(raised or lines or ['nothing is known of it'])[-1]}"
 
 
 def silent(seconds: float, epochs: int) -> str:
