@@ -184,43 +184,6 @@ def test_17_what_a_lost_worker_raised_is_found_among_what_ray_wrote():
     assert causes.lost_too_often("") == "its worker was lost: nothing is known of it"
 
 
-def test_20_a_test_split_whose_loader_cannot_be_pickled_does_not_travel_to_the_trials():
-    ray_tune = pytest.importorskip("tuner.search.tune")
-    from ray import cloudpickle
-
-    split = trial.load_data(trial.resolve({"dataset": "digits", "model": "mlp"}), 0)
-    lock = threading.Lock()
-    closed = replace(split, load_test=lambda: lock)
-    with pytest.raises(TypeError, match="pickle"):
-        cloudpickle.dumps(closed)
-    sent = cloudpickle.loads(cloudpickle.dumps(ray_tune.for_trials(closed)))
-    assert (sent.training.images == split.training.images).all()
-    with pytest.raises(RuntimeError, match="the test split stays shut"):
-        sent.load_test()
-
-
-RAY_WROTE = """Failure # 1 (occurred at 2026-11-22_06-03-49)
-\x1b[36mray::TrialActor.train()\x1b[39m (pid=1)
-ValueError: an earlier one
-Failure # 2 (occurred at 2026-11-22_06-03-55)
-\x1b[36mray::TrialActor.train()\x1b[39m (pid=2)
-  File "worker.py", line 71, in step
-torch.AcceleratorError: CUDA error: device-side assert triggered
-CUDA kernel errors might be asynchronously reported at some other API call.
-Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.
-
-"""
-
-
-def test_17_what_a_lost_worker_raised_is_found_among_what_ray_wrote(tmp_path):
-    (tmp_path / "error.txt").write_text(RAY_WROTE)
-    said = "torch.AcceleratorError: CUDA error: device-side assert triggered"
-    assert _last_error(str(tmp_path / "error.txt")) == said
-    (tmp_path / "error.txt").write_text("Failure # 1 (occurred at 0)\nThe actor died.\n  Worker exits.\n\n")
-    assert _last_error(str(tmp_path / "error.txt")) == "Worker exits."
-    assert _last_error(None) == _last_error(str(tmp_path / "nosuch")) == "its process was lost"
-
-
 def test_20_a_test_split_whose_loader_cannot_be_pickled_is_refused_before_anything_is_trained(load, own):
     text = STUDY.replace("{name: digits}", f"{{import: {own}:closed}}")
     with pytest.raises(
