@@ -100,7 +100,7 @@ seed: 3
         ("search: {baselines: [3]}", "search.baselines: wanted literature, none or a list"),
         ("scheduler: {reduction: 1}", "wanted a whole number >= 2, read 1"),
         ("scheduler: asha", "scheduler: wanted keys and values, read the text 'asha'"),
-        ("confirm: {seeds: five}", "confirm.seeds: wanted a whole number >= 1, read the text 'five'"),
+        ("confirm: {seeds: five}", "confirm.seeds: wanted a whole number >= 0, read the text 'five'"),
         ("objective: {metric: acc}", "no trial reports 'acc'; reported each epoch: val_accuracy, val_nll"),
         ("objective: {metric: val_acuracy}", "did you mean val_accuracy?"),
         ("resources: {gpus: 1.5}", "nearest that do: 1 and 2"),
