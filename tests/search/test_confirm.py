@@ -12,7 +12,7 @@ import pytest
 from tests.search.conftest import begin, drive, metrics, rising
 from tuner.datasets import DATASETS
 from tuner.errors import UsageError
-from tuner.search import confirm, recommendation, storage
+from tuner.search import confirm, recommendation, storage, stored
 from tuner.search.search import Search
 from tuner.search.seeds import Seeds, fresh_seeds, scores, trainings
 from tuner.spec.study import Scheduler
@@ -140,6 +140,55 @@ def test_a_training_that_failed_is_said_and_not_counted(searched):
     scored = scores(search.study, "val_accuracy")
     assert sorted(list(one.values()).count(None) for one in scored.values()) == [0, 0, 1]
     assert any("fail" in warning for warning in recommendation.read(spec.name).warnings)
+
+
+def test_a_training_that_failed_gets_another_chance_when_asked_for(searched):
+    spec, study = searched()
+    search = confirming(spec, study)
+    train(search, search.ask(), 0.9)
+    search.fail(search.ask().number, "ValueError: no")
+    confirm_all(search)
+    assert not confirm.is_wanted(spec, study)
+    confirm.retry_failed(search.study)
+    assert confirm.is_wanted(spec, study)
+    assert len(confirm_all(confirming(spec, study))) == 1
+    scored = scores(search.study, "val_accuracy")
+    assert all(None not in one.values() for one in scored.values())
+
+
+def test_a_confirmation_that_only_failed_can_be_mended_and_goes_on(searched):
+    spec, study = searched()
+    search = confirming(spec, study)
+    while (assignment := search.ask()) is not None:
+        search.fail(assignment.number, "OSError: no test images")
+    assert search.too_many_failures()
+    confirm.retry_failed(search.study)
+    again = confirming(spec, study)
+    assert not again.too_many_failures()
+    assert len(confirm_all(again)) == 12
+
+
+def test_another_number_of_seeds_after_the_first_scores_is_said(searched, load):
+    spec, study = searched()
+    search = confirming(spec, study)
+    search.study.set_user_attr("planned", spec.confirm.seeds)
+    confirm_all(search)
+    assert "confirm.seeds" not in str(recommendation.read(spec.name).warnings)
+    study.set_user_attr("source", load(*SEARCHED, "confirm.seeds=5").source)
+    assert "confirm.seeds was 4 when the first seeds were trained and is 5 now" in str(
+        recommendation.read(spec.name).warnings
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"), [("running", "interrupted"), ("failed", "failed"), ("completed", "completed")]
+)
+def test_a_study_is_done_when_its_confirmation_is(searched, kept, shown):
+    spec, study = searched()
+    study.set_user_attr("state", "completed")
+    assert stored.stored(spec.name).state == "completed"
+    storage.confirmation(study).set_user_attr("state", kept)
+    assert stored.stored(spec.name).state == shown
 
 
 def test_the_metric_decides_what_is_compared(searched):

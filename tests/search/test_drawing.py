@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import optuna
 import pytest
 
 from tests.search.conftest import STUDY, again, begin, drive, rising
@@ -55,6 +56,44 @@ def test_a_study_killed_near_the_end_of_its_space_ends_with_the_same_trials(load
         drive_one(search)
     drive(search, rising)
     assert [(r.params, r.seed) for r in storage.records(search.study)] == expected
+
+
+def reopened_after(search, moment: str, number: int):
+    """Kill a driver while it draws a trial: before its configuration, or while an earlier such one is queued again."""
+    trial = search.study.ask()
+    assert trial.number == number
+    if moment == "seed written":
+        trial.set_user_attr("seed", 5)
+    elif moment == "queued again":
+        requeue_until(search.study, number, "queued")
+    elif moment == "marked":
+        requeue_until(search.study, number, "marked")
+    return again(search.spec)
+
+
+def requeue_until(study, number: int, moment: str) -> None:
+    frozen = study.trials[number]
+    given = {key: value for key, value in frozen.user_attrs.items() if key in {"baseline", "mixing"}}
+    if given or "fixed_params" in frozen.system_attrs:
+        study.enqueue_trial(frozen.system_attrs.get("fixed_params", {}), user_attrs={**given, "again": number})
+    if moment == "marked":
+        optuna.Trial(study, frozen._trial_id).set_user_attr("forgotten", True)
+
+
+@pytest.mark.parametrize("moment", ["asked for", "seed written", "queued again", "marked"])
+@pytest.mark.parametrize("after", [0, 1, 4])
+def test_a_driver_killed_in_the_middle_of_a_draw_loses_and_doubles_nothing(load, monkeypatch, tmp_path, moment, after):
+    loaded = load("seed=7")
+    undisturbed = begin(loaded)
+    drive(undisturbed, rising)
+    expected = [(r.params, r.seed, r.baseline) for r in storage.records(undisturbed.study)]
+    monkeypatch.setenv("TUNER_HOME", str(tmp_path / "killed"))
+    search = begin(loaded)
+    for _ in range(after):
+        drive_one(search)
+    search = reopened_after(search, moment, after)
+    drive(search, rising)
+    assert [(r.params, r.seed, r.baseline) for r in storage.records(search.study)] == expected
 
 
 def drive_one(search) -> None:

@@ -93,6 +93,22 @@ def test_a_driver_that_died_between_an_epoch_and_its_decision_decides_it_first(l
     assert records(resumed)[1].cause.startswith("paused at epoch 3")
 
 
+def test_a_trial_that_runs_alone_stays_alone_whoever_may_go_on(load):
+    search = begin(load("scheduler={promote: true, grace_epochs: 3, strata: none}", "search.trials=7"), slots=2)
+    values = [0.9, 0.8, 0.1, 0.2, 0.3, 0.4, 0.95]
+    was_large = False
+    while (assignment := search.ask()).number != 6 or not was_large:
+        if assignment.number == 6:
+            search.out_of_memory(6, "OutOfMemoryError: no")
+            was_large = True
+        else:
+            train(search, assignment, flat(values))
+    for epoch in range(1, 10):
+        assert search.ask() is None  # nobody joins it, also not when its value lets others go on
+        if search.report(6, metrics(epoch, 0.05)):
+            break
+
+
 def test_hours_used_up_leave_paused_trials_for_a_resume(load):
     loaded = load(*ONE_RUNG, "limits.epochs=12")
     search = begin(loaded)

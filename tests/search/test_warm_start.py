@@ -90,6 +90,14 @@ def test_another_training_is_no_evidence_for_this_one(load, change, reason):
     )
 
 
+def test_trials_of_other_studies_do_not_make_a_failed_study_good(load):
+    earlier(load)
+    search = started(load, "search.trials=3")
+    while (assignment := search.ask()) is not None:
+        search.fail(assignment.number, "ValueError: no")
+    assert not search.has_complete()
+
+
 def test_failed_trials_are_no_evidence(load):
     search = begin(load("search.trials=3"))
     search.fail(search.ask().number, "ValueError: no")

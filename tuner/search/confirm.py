@@ -14,13 +14,14 @@ import optuna
 
 from tuner.datasets import Examples, Split
 from tuner.errors import ServiceError, StudyFailed, UsageError
+from tuner.imported import in_words
 from tuner.results import StudyState
-from tuner.search import database, recommendation, storage
+from tuner.search import causes, database, recommendation, storage
 from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.confirmation_record import ConfirmationRecord
 from tuner.search.observer import Observer
 from tuner.search.running import Running, taken_over
-from tuner.search.search import Search
+from tuner.search.search import RETRIED, Search
 from tuner.search.seeds import Seeds, fresh_seeds, trainings
 from tuner.selection.finalists import Candidate
 from tuner.spec import StudySpec
@@ -45,7 +46,7 @@ def require_confirmable(spec: StudySpec, study: optuna.Study) -> None:
     """
     if not spec.confirm.seeds:
         raise UsageError(f"study {spec.name} has confirm.seeds: 0; say how many: --set confirm.seeds=5")
-    if not any(one.state is optuna.trial.TrialState.COMPLETE for one in study.get_trials(deepcopy=False)):
+    if not storage.has_complete(study):
         raise UsageError(
             f"no trial of study {spec.name} has run to its end, so there is nothing to confirm; go on with it first: "
             f"tuner resume {spec.name}"
@@ -53,14 +54,24 @@ def require_confirmable(spec: StudySpec, study: optuna.Study) -> None:
 
 
 def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Observer]]) -> tuple[str, ...]:
-    """Train what is missing of a study's confirmation, with Ray connected; return what people should know."""
+    """Train what is missing of a study's confirmation, with Ray connected; return what people should know.
+
+    How it stands is kept with the trainings; the state of the search stays what it was.
+
+    Raises:
+        UsageError: the test split cannot be opened.
+    """
     spec, study, lease = running.spec, running.study, running.lease
+    _require_test_split(running.split)
     confirming = storage.confirmation(study)
+    if "planned" not in confirming.user_attrs:
+        confirming.set_user_attr("planned", spec.confirm.seeds)
     candidates = recommendation.candidates_of(spec, study)
     draws = _draws(spec, study, confirming)
     over = len(trainings(confirming))
     observers = observe(ConfirmationBegun(candidates, fresh_seeds(spec), draws.trials_wanted, over))
     record = ConfirmationRecord(spec, study, confirming, candidates)
+    storage.set_state(confirming, state=StudyState.RUNNING.value, recorded=False)
     kept = KeptCheckpoints(confirming.study_name, storage.records(confirming), spec.objective.mode == "max")
     search = Search(
         replace(spec, scheduler=Scheduler(name="fifo"), limits=_without_budget(spec.limits)),
@@ -78,22 +89,49 @@ def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Obse
                 tune.drive(search, trained_on(running.split, spec), scores_test=True)
     except ServiceError as error:
         # Nothing can be stored of its end, and nothing is missing: a resume rebuilds it all.
+        record.abandon()
         raise ServiceError(f"{error}; when that is mended: tuner resume {spec.name}") from error
     except BaseException:
-        _finish(running, search, record, confirming)
+        _finish(running, search, record)
         raise
-    return *search.warnings, *_finish(running, search, record, confirming)
+    return *search.warnings, *_finish(running, search, record)
 
 
-def _finish(running: Running, search: Search, record: ConfirmationRecord, confirming: optuna.Study) -> tuple[str, ...]:
-    """Store how the confirmation stands and close its record; return what MLflow could not take."""
-    spec, study = running.spec, running.study
+def _finish(running: Running, search: Search, record: ConfirmationRecord) -> tuple[str, ...]:
+    """Store how the confirmation stands and close its record; return what people should know."""
+    spec, study, confirming = running.spec, running.study, search.study
     if not running.lease.holds():
+        record.abandon()
         raise StudyFailed(taken_over(spec.name))
     search.interrupt("interrupted")
     state = StudyState.COMPLETED if search.finished else StudyState.INTERRUPTED
-    storage.set_state(study, state=state.value)
-    return tuple(record.close(recommendation.of(spec, study, confirming), state))
+    said: list[str] = []
+    if search.too_many_failures():
+        state = StudyState.FAILED
+        said = [
+            f"the confirmation's trainings failed: {causes.commonest(storage.records(confirming))}; when that is "
+            f"mended, tuner confirm {spec.name} trains them again"
+        ]
+    own = StudyState(study.user_attrs["state"])
+    lacking = record.close(recommendation.of(spec, study, confirming), state if own is StudyState.COMPLETED else own)
+    storage.set_state(confirming, state=state.value, recorded=not lacking)
+    return *said, *lacking
+
+
+def retry_failed(confirming: optuna.Study) -> None:
+    """Give every training that failed another chance; what it scored is then not known yet."""
+    failed = [one.number for one in trainings(confirming) if one.state is optuna.trial.TrialState.FAIL]
+    if failed:
+        confirming.set_user_attr(RETRIED, [*confirming.user_attrs.get(RETRIED, ()), *failed])
+
+
+def _require_test_split(split: Split) -> None:
+    try:
+        split.load_test()
+    except Exception as error:  # the loader may be anybody's own code
+        raise UsageError(
+            f"the test split of {split.name}, by which fresh seeds are scored, cannot be opened: {in_words(error)}"
+        ) from error
 
 
 def is_wanted(spec: StudySpec, study: optuna.Study) -> bool:
@@ -101,7 +139,9 @@ def is_wanted(spec: StudySpec, study: optuna.Study) -> bool:
     if not spec.confirm.seeds:
         return False
     confirming = storage.confirmation_if_begun(study)
-    return confirming is None or not _draws(spec, study, confirming).race().is_over
+    if confirming is None:
+        return storage.has_complete(study)
+    return not confirming.user_attrs.get("recorded", True) or not _draws(spec, study, confirming).race().is_over
 
 
 def trained_on(split: Split, spec: StudySpec) -> Split:

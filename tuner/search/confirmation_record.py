@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import optuna
 
 from tuner.results import EpochMetrics, StudyState, TrialRecord, TrialState
-from tuner.search.seeds import scores_on_test, training_of
+from tuner.search.seeds import scores_on_test, training_of, trainings
+from tuner.search.storage import history, record
 from tuner.selection.finalists import Candidate
 from tuner.selection.recommend import Recommendation
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, destination
 
 _FLUSH_SECONDS = 60.0
+_HURRIED_FLUSH_SECONDS = 2.0
 _SCORES = ("accuracy", "nll", "ece")
 
 
@@ -23,10 +25,13 @@ class ConfirmationRecord:
     def __init__(
         self, spec: StudySpec, study: optuna.Study, confirming: optuna.Study, candidates: Sequence[Candidate]
     ) -> None:
+        self._spec = spec
         self._confirming = confirming
         self._candidates = {one.key: one for one in candidates}
         self._tracking = Tracking(destination(), str(study.user_attrs["id"]), kind="confirmation")
         self._tracking.study_started(spec.name)
+        if not confirming.user_attrs.get("recorded", True):
+            self._repeat()
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Open the training's run."""
@@ -50,16 +55,33 @@ class ConfirmationRecord:
     def noted(self, words: str) -> None:
         """Do nothing: what a study waits for is over when somebody reads its record."""
 
-    def close(self, recommendation: Recommendation, state: StudyState) -> Iterator[str]:
-        """Close the study's run with the verdict, and yield what MLflow could not take."""
+    def abandon(self) -> None:
+        """Stop writing; the study's run is left to who goes on with it."""
+        self._tracking.close(_HURRIED_FLUSH_SECONDS)
+
+    def close(self, recommendation: Recommendation, state: StudyState) -> list[str]:
+        """Close the study's run with the verdict, and return what MLflow could not take."""
         effect = recommendation.effect
         numbers = {"effect": effect.estimate, "effect_low": effect.low, "effect_high": effect.high}
         summary = {"verdict": recommendation.verdict.value, "verdict_reasons": "\n".join(recommendation.reasons)}
         known = {name: value for name, value in numbers.items() if value is not None}
         self._tracking.study_ended(state, {**summary, **known})
         report = self._tracking.close(_FLUSH_SECONDS)
-        if report.unwritten:
-            yield f"MLflow lacks {report.unwritten} records of the confirmation ({report.error})"
+        if not report.unwritten:
+            return []
+        return [
+            f"MLflow lacks {report.unwritten} records of the confirmation ({report.error}); when it answers again, "
+            f"`tuner resume {self._spec.name}` records what is missing"
+        ]
+
+    def _repeat(self) -> None:
+        """Tell MLflow again of every training that is over: what it has already is not written twice."""
+        for frozen in trainings(self._confirming):
+            trial = record(frozen, {})
+            self.trial_started(trial)
+            for metrics in history(frozen):
+                self.epoch_reported(trial, metrics)
+            self.trial_ended(trial)
 
     def _frozen(self, trial: TrialRecord) -> optuna.trial.FrozenTrial:
         return self._confirming.get_trials(deepcopy=False)[trial.number]

@@ -32,6 +32,12 @@ _FIXED = "fixed_params"
 _FORGOTTEN = "forgotten"
 """Marks what was only asked for when its driver died."""
 
+_AGAIN = "again"
+"""Says of a queued trial which forgotten one it repeats."""
+
+_GIVEN = ("baseline", "mixing")
+"""What a queued trial comes with."""
+
 
 class Drawing:
     """A study's draws; a configuration that is drawn again gets another seed, up to `search.repeats` in all.
@@ -57,7 +63,8 @@ class Drawing:
     def trials_wanted(self) -> int:
         """Return how many trials the study has in all when it is done."""
         if self._spec.search.sampler == "grid":
-            return len(self._study.get_trials(deepcopy=False))
+            trials = self._study.get_trials(deepcopy=False)
+            return sum(is_started(one) or one.state is OptunaState.WAITING for one in trials)
         return self._spec.search.trials
 
     def count(self, config: str) -> None:
@@ -95,18 +102,24 @@ class Drawing:
         """
         own = self._spec.search.sampler
         own_draws = _SLOW_DRAWS if own in SLOW else _DRAWS
-        for attempt in range(_MOST_DRAWS):
+        for attempt in range(self._rejected(), _MOST_DRAWS):
             handle, config = self._proposed(own if attempt < own_draws else "random")
             text = json.dumps(config, sort_keys=True)
             if self._is_queued(handle) or self._tried[text] < self._spec.search.repeats or attempt == _MOST_DRAWS - 1:
                 break
-            self._study.tell(handle, state=OptunaState.FAIL)  # without a configuration, so nobody hears of it
             if attempt >= own_draws and self._points:
                 self._queue_untried(handle.number)
-        handle.set_user_attr("config", text)
+            self._study.tell(handle, state=OptunaState.FAIL)  # without a configuration, so nobody hears of it
         handle.set_user_attr("seed", self._spec.seed + self._tried[text])
+        handle.set_user_attr("config", text)  # last: with it a trial counts as drawn
         self._tried[text] += 1
         return handle.number
+
+    def _rejected(self) -> int:
+        """Return how many draws an earlier driver has rejected already for the trial that is to be drawn."""
+        ended = [one for one in self._study.get_trials(deepcopy=False) if _FORGOTTEN not in one.user_attrs]
+        is_rejected = [one.state is OptunaState.FAIL and "config" not in one.user_attrs for one in ended]
+        return next((index for index, one in enumerate(reversed(is_rejected)) if not one), len(is_rejected))
 
     def _proposed(self, sampler_name: Sampler) -> tuple[optuna.Trial, dict[str, Any]]:
         trials = self._study.get_trials(deepcopy=False)
@@ -151,11 +164,15 @@ class Drawing:
 
 
 def requeue(study: optuna.Study, frozen: FrozenTrial) -> None:
-    """Queue again a trial that was asked for but not yet written down when its driver died: nothing ran."""
+    """Queue again a trial that was asked for but not yet written down when its driver died: nothing ran.
+
+    It may be called again for the same trial after a driver that died in the middle of it.
+    """
     if frozen.state is not OptunaState.RUNNING:
         return
-    parameters, attributes = frozen.system_attrs.get(_FIXED), dict(frozen.user_attrs)
+    given = {key: value for key, value in frozen.user_attrs.items() if key in _GIVEN}
+    is_there = any(one.user_attrs.get(_AGAIN) == frozen.number for one in study.get_trials(deepcopy=False))
+    if (given or _FIXED in frozen.system_attrs) and not is_there:
+        study.enqueue_trial(frozen.system_attrs.get(_FIXED, {}), user_attrs={**given, _AGAIN: frozen.number})
     optuna.Trial(study, frozen._trial_id).set_user_attr(_FORGOTTEN, True)
     study.tell(frozen.number, state=OptunaState.FAIL)
-    if attributes or parameters is not None:
-        study.enqueue_trial(parameters or {}, user_attrs=attributes)

@@ -27,7 +27,10 @@ _LOST = "times_lost"
 
 
 class Live:
-    """A trial that was handed out; the observers hear at once that it has started."""
+    """A trial that was handed out; the observers hear at once that it has started.
+
+    `runs_alone` says that no other may run beside it, because memory had run out before.
+    """
 
     def __init__(self, study: optuna.Study, number: int, metric: str, observers: Sequence[Observer]) -> None:
         frozen = study.get_trials(deepcopy=False)[number]
@@ -36,6 +39,7 @@ class Live:
         self._study = study
         self._metric = metric
         self._observers = observers
+        self.runs_alone = is_to_run_alone(frozen)
         for observer in observers:
             observer.trial_started(self.record)
 
@@ -43,11 +47,6 @@ class Live:
     def times_lost(self) -> int:
         """Return how often the trial's process was lost, also under earlier drivers."""
         return int(self.handle.user_attrs.get(_LOST, 0))
-
-    @property
-    def was_tried_alone(self) -> bool:
-        """Tell whether the trial ran with no other beside it, because memory had run out before."""
-        return bool(self.handle.user_attrs.get(_TRIED_ALONE))
 
     def count_loss(self) -> None:
         """Store that the trial's process was lost once more."""

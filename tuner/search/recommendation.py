@@ -43,7 +43,15 @@ def of(settings: Study | spec.StudySpec, study: optuna.Study, confirming: optuna
         for one in trained
         if (response := curves.get(_group(flatten(one.config)))) is not None and response.interval is not None
     }
-    return recommend(trained, found, fresh_seeds(settings), metric, maximise, alpha_intervals=intervals)
+    recommended = recommend(trained, found, fresh_seeds(settings), metric, maximise, alpha_intervals=intervals)
+    planned = settings.confirm.seeds if confirming is None else confirming.user_attrs.get("planned")
+    if planned in {None, settings.confirm.seeds}:
+        return recommended
+    changed = (
+        f"confirm.seeds was {planned} when the first seeds were trained and is {settings.confirm.seeds} now: intervals "
+        "and p-values hold for a number that was fixed before anybody saw a score"
+    )
+    return replace(recommended, warnings=(*recommended.warnings, changed))
 
 
 def responses_of(settings: Study | spec.StudySpec, study: optuna.Study) -> tuple[Response, ...]:

@@ -23,11 +23,14 @@ from tuner.search.drawing import Drawing, requeue
 from tuner.search.live import Live, is_to_run_alone
 from tuner.search.observer import Observer
 from tuner.search.rungs import Rungs, is_paused
-from tuner.search.storage import history, is_started
+from tuner.search.storage import has_complete, history, is_started
 from tuner.spec import StudySpec
 
 RETRIES = 3
 """How often a trial whose process is lost begins again, from its last checkpoint."""
+
+RETRIED = "retried"
+"""A study's attribute: the numbers of failed trials that were given another chance, and count no more."""
 
 _SURELY_SAVED_SECONDS = 20.0
 """After so much training a trial has a checkpoint, unless somebody removed it."""
@@ -188,7 +191,7 @@ class Search:
             live.count_loss()
         what = "node" if with_node else "process"
         self.warn(number, f"its {what} was lost, and it went on from its last checkpoint")
-        (self._alone if live.was_tried_alone else self._unfinished).append(number)
+        (self._alone if live.runs_alone else self._unfinished).append(number)
         self._live.pop(number).set_aside(causes.lost(what))
 
     def hang(self, number: int, seconds: float) -> None:
@@ -202,7 +205,7 @@ class Search:
         live = self._live.get(number)
         if live is None or not self._is_ours():
             return
-        if live.was_tried_alone:
+        if live.runs_alone:
             self._end(live, OptunaState.FAIL, error)
             return
         self._alone.append(number)
@@ -223,12 +226,14 @@ class Search:
 
     def too_many_failures(self) -> bool:
         """Tell whether the study's first trials all failed, so that going on would waste the rest."""
-        ended = [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished() and is_started(t)]
-        return len(ended) >= self.spec.limits.failures and all(t.state is OptunaState.FAIL for t in ended)
+        retried = self.study.user_attrs.get(RETRIED, ())
+        trials = [one for one in self.study.get_trials(deepcopy=False) if one.number not in retried]
+        ended = [one for one in trials if one.state.is_finished() and is_started(one)]
+        return len(ended) >= self.spec.limits.failures and all(one.state is OptunaState.FAIL for one in ended)
 
     def has_complete(self) -> bool:
         """Tell whether any trial ran to its end."""
-        return any(trial.state is OptunaState.COMPLETE for trial in self.study.get_trials(deepcopy=False))
+        return has_complete(self.study)
 
     def wants_more(self) -> bool:
         """Tell whether trials are left to run, whatever the budget says."""
@@ -239,11 +244,15 @@ class Search:
 
     def _next(self) -> int | None:
         """Return what runs next: what was interrupted, what was paused and may go on, what is new, what runs alone."""
+        if any(live.runs_alone for live in self._live.values()):
+            return None
         if self._unfinished:
             return self._resumed(self._unfinished.popleft())
         promoted = self._rungs.promotable()
         if promoted is not None:
-            return self._promoted(promoted)
+            self._rungs.promote(optuna.Trial(self.study, self._frozen(promoted)._trial_id))
+            (self._alone if is_to_run_alone(self._frozen(promoted)) else self._unfinished).append(promoted)
+            return self._next()
         if self._drawing.is_drawing or not self._drawing.is_over():
             return self._drawing.next(may_wait=not self._live)
         if self._live:
@@ -259,10 +268,6 @@ class Search:
         for number in self._rungs.paused:
             live = self._enter(number)
             self._end(live, OptunaState.PRUNED, self._rungs.settle(number, live.record.curve[-1]))
-
-    def _promoted(self, number: int) -> int:
-        self._rungs.promote(optuna.Trial(self.study, self._frozen(number)._trial_id))
-        return self._resumed(number)
 
     def _resumed(self, number: int) -> int:
         trained = sum(metrics.seconds for metrics in history(self._frozen(number)))

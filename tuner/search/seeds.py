@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from tuner.search.live import TEST_SCORES
+from tuner.search.search import RETRIED
 from tuner.selection.finalists import Candidate
 from tuner.selection.racing import Race, race
 from tuner.spec import StudySpec
@@ -93,8 +94,10 @@ def training_of(frozen: FrozenTrial) -> tuple[str, int]:
 
 
 def trainings(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the trainings that are over."""
-    return [one for one in study.get_trials(deepcopy=False) if one.state.is_finished() and "config" in one.user_attrs]
+    """Return the trainings that are over, without those that failed and were given another chance."""
+    retried = study.user_attrs.get(RETRIED, ())
+    over = [one for one in study.get_trials(deepcopy=False) if one.state.is_finished() and "config" in one.user_attrs]
+    return [one for one in over if one.number not in retried]
 
 
 def scores(study: optuna.Study, metric: str) -> dict[str, dict[int, float | None]]:

@@ -113,10 +113,11 @@ def place() -> str:
 
 def delete(name: str) -> None:
     """Remove what is stored of a study, if there is one, and its folder."""
-    if database.is_used() and exists(name):
+    if database.is_used():
         stored = optuna.get_all_study_names(database.storage())
-        for one in {name, _confirmation_name(name)}.intersection(stored):
-            optuna.delete_study(study_name=one, storage=database.storage())
+        for one in (_confirmation_name(name), name):  # this order: what is left half way can be deleted again
+            if one in stored:
+                optuna.delete_study(study_name=one, storage=database.storage())
     shutil.rmtree(study_directory(name), ignore_errors=True)
 
 
@@ -158,6 +159,12 @@ def record(trial: FrozenTrial, run_ids: Mapping[int, str]) -> TrialRecord:
 def is_started(trial: FrozenTrial) -> bool:
     """Tell whether a trial was ever handed out: not one that waits, nor one whose driver died while it was drawn."""
     return trial.state in _STATES and "config" in trial.user_attrs
+
+
+def has_complete(study: optuna.Study) -> bool:
+    """Tell whether any trial of a study's own ran to its end."""
+    trials = study.get_trials(deepcopy=False)
+    return any(one.state is OptunaState.COMPLETE and is_started(one) for one in trials)
 
 
 def history(trial: FrozenTrial) -> list[EpochMetrics]:

@@ -26,6 +26,8 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
     """
     study = storage.load(name)
     state = StudyState(study.user_attrs.get("state", StudyState.INTERRUPTED))
+    if state is StudyState.COMPLETED:  # the search is; its confirmation may have been cut off
+        state = confirmation_state(study)
     if state is StudyState.RUNNING and not is_driven(name):
         state = StudyState.INTERRUPTED
     where = destination()
@@ -35,6 +37,13 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
     found = result(study, state, float(study.user_attrs.get("seconds", 0.0)), runs)
     recorded = {"uri": where.shown, "experiment_id": None, "run_id": None} | study.user_attrs.get("tracking", {})
     return replace(found, tracking=recorded)
+
+
+def confirmation_state(study: optuna.Study) -> StudyState:
+    """Return how a study's confirmation stands; completed where none was begun."""
+    confirming = storage.confirmation_if_begun(study)
+    kept = StudyState.COMPLETED if confirming is None else confirming.user_attrs.get("state", StudyState.COMPLETED)
+    return StudyState(kept)
 
 
 def source(name: str) -> str | None:

@@ -110,7 +110,9 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
     with only_driver(spec.name) as lease:
         storage.mend(spec.name)
         _keep_source(spec, study)
-        result = stored.stored(spec.name)
+        result = replace(stored.stored(spec.name), state=StudyState.COMPLETED)
+        if (confirming := storage.confirmation_if_begun(study)) is not None:
+            confirm.retry_failed(confirming)
         if not confirm.is_wanted(spec, study):
             return recommendation.added_to(result)
         split = check.load(spec)
@@ -119,7 +121,7 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
         with session.connected() as nodes:
             slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
             running = Running(spec, study, split, lease, slots)
-            return _confirmed(replace(result, state=StudyState.COMPLETED), running, observe)
+            return _confirmed(result, running, observe)
 
 
 def _confirmed(result: StudyResult, running: Running, observe: Observe) -> StudyResult:
@@ -128,7 +130,7 @@ def _confirmed(result: StudyResult, running: Running, observe: Observe) -> Study
     if result.state is not StudyState.COMPLETED or not confirm.is_wanted(spec, study):
         return recommendation.added_to(result)
     warnings = confirm.drive(running, observe)
-    state = StudyState(study.user_attrs["state"])
+    state = stored.confirmation_state(study)
     return recommendation.added_to(replace(result, state=state, warnings=(*result.warnings, *warnings)))
 
 

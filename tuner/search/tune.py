@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from dataclasses import replace
 
 from ray import tune
@@ -57,6 +58,7 @@ def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # the trials write their own
         ),
     )
+    interrupted_by = signal.getsignal(signal.SIGINT)
     try:
         tuner.fit()
     except (RayError, TuneError) as error:
@@ -66,6 +68,8 @@ def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
         raise StudyFailed(f"Ray Tune broke off: {error}; go on with: tuner resume {name}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        # Ray (2.60, tune.py) leaves its own handler behind, which nobody listens to any more.
+        signal.signal(signal.SIGINT, interrupted_by)
 
 
 def for_trials(split: Split) -> Split:
