@@ -33,7 +33,7 @@ CERTAINTY, MARGIN = 0.9, 0.5
 BAND = 0.95
 """The probability with which the curve lies in its band, at each place."""
 
-_PARAMETERS = ("alpha", "sigma", "gamma")
+PARAMETERS = ("alpha", "sigma", "gamma")
 _PLACES = 61
 _EDGE = 3  # places at an end of the range that count as the end
 
@@ -123,7 +123,7 @@ def _values(searched: Range, grid: Float[np.ndarray, " places"]) -> tuple[float,
 
 def _parameter(trial: TrialRecord) -> str | None:
     """Return the name of the parameter of a trial's ratio, where it has one that stands on a logarithmic axis."""
-    given = {name: trial.params.get(f"mixing.ratio.{name}") for name in _PARAMETERS}
+    given = {name: trial.params.get(f"mixing.ratio.{name}") for name in PARAMETERS}
     return next((name for name, value in given.items() if isinstance(value, int | float) and value > 0), None)
 
 
