@@ -40,7 +40,7 @@ def observations(
         rows += [(t.number, float(fidelity), spread, v) for t, v in zip(seen, values + level, strict=True)]
     numbers, fidelities, spreads, objective = (np.array(column) for column in zip(*rows, strict=True))
     scale = max(float(finals.std(ddof=1)), spreads.max() / 20, _LEAST_SCALE)
-    others = dict(zip((one.number for one in finished + stopped), _columns(finished + stopped, settings), strict=True))
+    others = dict(zip((one.number for one in finished + stopped), columns(finished + stopped, settings), strict=True))
     return Observations(
         place=np.array([places[number] for number in numbers]),
         fidelity=fidelities,
@@ -56,6 +56,12 @@ def varying(trials: Sequence[TrialRecord]) -> tuple[str, ...]:
     """Return the parameters in which trials differ, in order."""
     names = sorted({name for trial in trials for name in trial.params})
     return tuple(name for name in names if len({_key(trial.params.get(name)) for trial in trials}) > 1)
+
+
+def columns(trials: Sequence[TrialRecord], settings: Sequence[str]) -> Float[np.ndarray, "trials columns"]:
+    """Return settings as columns, 0 on average: numbers as one of deviation 1, anything else one for each value."""
+    found = [column for name in settings for column in _setting([trial.params.get(name) for trial in trials])]
+    return np.array(found).reshape(len(found), len(trials)).T
 
 
 def _evenly(trials: list[TrialRecord]) -> list[TrialRecord]:
@@ -77,13 +83,8 @@ def _spread(places: Float[np.ndarray, " trials"], values: Float[np.ndarray, " tr
     return float(np.sqrt(left @ left / max(1, len(places) - lines.shape[1])))
 
 
-def _columns(trials: Sequence[TrialRecord], settings: Sequence[str]) -> Float[np.ndarray, "trials columns"]:
-    columns = [column for name in settings for column in _setting([trial.params.get(name) for trial in trials])]
-    return np.array(columns).reshape(len(columns), len(trials)).T
-
-
 def _setting(values: Sequence[Any]) -> list[Float[np.ndarray, " trials"]]:
-    """Return numbers as one column of deviation 1, and anything else as one column for each value."""
+    """Return one setting's columns; numbers that span a factor of ten count by their logarithms."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         numbers = np.array(values, dtype=float)
         if numbers.min() > 0 and numbers.max() >= 10 * numbers.min():
