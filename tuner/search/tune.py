@@ -53,9 +53,17 @@ def drive(search: Search, split: Split) -> None:
     try:
         tuner.fit()
     except (RayError, TuneError) as error:
+        own = _own(error)
+        if own is not None:
+            raise own from None
         name = search.spec.name
-        if isinstance(error.__cause__, TunerError):
-            raise error.__cause__ from None
         raise StudyFailed(f"Ray Tune broke off: {error}; go on with: tuner resume {name}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _own(error: BaseException | None) -> TunerError | None:
+    """Return the error of ours that Tune wrapped, some in its own words and only as what they came after."""
+    while error is not None and not isinstance(error, TunerError):
+        error = error.__cause__ or error.__context__
+    return error
