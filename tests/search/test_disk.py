@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,22 +30,22 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def fill(disk: Path) -> Path:
-    """Write a file until there is no room, and return it."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+def fill(ballast: Path) -> None:
+    """Write to a file until there is no room."""
+    with ballast.open("ab", buffering=0) as file, suppress(OSError):
         while True:
-            file.write(bytes(4096))
-    return ballast
+            file.write(bytes(1024))
 
 
 def test_a_full_disk_stops_a_study_in_words_and_it_goes_on_when_there_is_room(small_disk):
-    home = small_disk / "home"
+    home, ballast = small_disk / "home", small_disk / "ballast"
     driver = start(home, "run", "digits", *DIGITS)
     try:
         wait_for(lambda: epochs(home) >= 12, driver)
-        ballast = fill(small_disk)
-        _, err = driver.communicate(timeout=200)
+        while driver.poll() is None:  # a trial that ends gives back the room of its checkpoint
+            fill(ballast)
+            time.sleep(0.02)
+        _, err = driver.communicate()
     finally:
         driver.kill()
     assert driver.returncode == 3, err
@@ -61,16 +62,9 @@ def test_a_full_disk_stops_a_study_in_words_and_it_goes_on_when_there_is_room(sm
 
 
 def test_a_damaged_checkpoint_costs_its_own_trial_the_epochs_before_it_and_nothing_else(tmp_path):
-    longer = (
-        *DIGITS,
-        "--set",
-        "trial.training.epochs=60",
-        "--set",
-        "search.trials=2",
-        "--set",
-        "scheduler={name: fifo}",
-    )
-    with victim(tmp_path, longer, seed=0) as study:
+    more = ("trial.training.epochs=27", "search.trials=2", "scheduler.promote=true")  # which saves at every rung
+    two = (*DIGITS, *(word for one in more for word in ("--set", one)))
+    with victim(tmp_path, two, seed=0) as study:
         checkpoints = tmp_path / "studies" / "digits" / "checkpoints"
         wait_for(lambda: len(list(checkpoints.glob("*.pt"))) == 2, study.driver)
         end(study.driver)
@@ -78,4 +72,4 @@ def test_a_damaged_checkpoint_costs_its_own_trial_the_epochs_before_it_and_nothi
         ended = finished(start(tmp_path, "resume", "digits", "--json"))
         [warning] = [one for one in ended["warnings"] if "began again at epoch 1" in one]
         assert warning.startswith("trial 0: ")
-        check_whole(tmp_path, ended, undisturbed(longer), budget=60)
+        check_whole(tmp_path, ended, undisturbed(two), budget=27)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import optuna
-from optuna.distributions import FloatDistribution
 
 from tuner import spec, trial
 from tuner.errors import UsageError
 from tuner.results import StudyResult, flatten
-from tuner.search import storage
+from tuner.search import ranges, storage
 from tuner.search.seeds import fresh_seeds, scores
-from tuner.selection.answer import Range, Response
+from tuner.selection.answer import Response
 from tuner.selection.finalists import Candidate, candidates
 from tuner.selection.recommend import Recommendation, recommend
-from tuner.selection.response import PARAMETERS, Group, responses
+from tuner.selection.response import Group, responses
 from tuner.spec.study import Study
 
 
@@ -57,19 +55,7 @@ def of(settings: Study | spec.StudySpec, study: optuna.Study, confirming: optuna
 def responses_of(settings: Study | spec.StudySpec, study: optuna.Study) -> tuple[Response, ...]:
     """Return how the objective answers to alpha, for each method and distribution that the study tried."""
     trials = storage.records(study)
-    return responses(trials, maximise=settings.objective.mode == "max", searched=_searched(study))
-
-
-def _searched(study: optuna.Study) -> dict[Group, Range]:
-    """Return the range in which each method and distribution's parameter was searched."""
-    found = {}
-    for frozen in study.get_trials(deepcopy=False):
-        for name, domain in frozen.distributions.items():
-            if not isinstance(domain, FloatDistribution) or name.rpartition(".")[2] not in PARAMETERS:
-                continue
-            if storage.is_started(frozen):
-                found[_group(flatten(json.loads(frozen.user_attrs["config"])))] = (domain.low, domain.high)
-    return found
+    return responses(trials, maximise=settings.objective.mode == "max", searched=ranges.searched(study))
 
 
 def _group(params: Mapping[str, Any]) -> Group:

@@ -62,9 +62,10 @@ def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
     try:
         tuner.fit()
     except (RayError, TuneError) as error:
+        own = _own(error)
+        if own is not None:
+            raise own from None
         name = search.spec.name
-        if isinstance(error.__cause__, TunerError):
-            raise error.__cause__ from None
         raise StudyFailed(f"Ray Tune broke off: {error}; go on with: tuner resume {name}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -84,3 +85,10 @@ def _budget(search: Search) -> int | None:
 
 def _shut() -> Examples:
     raise RuntimeError("the test split stays shut while trials are searched for")
+
+
+def _own(error: BaseException | None) -> TunerError | None:
+    """Return the error of ours that Tune wrapped, some in its own words and only as what they came after."""
+    while error is not None and not isinstance(error, TunerError):
+        error = error.__cause__ or error.__context__
+    return error
