@@ -125,10 +125,10 @@ def summary(runs: Sequence[Incumbents], reached: float, table: Recorded) -> Mapp
 
 
 def seed_deviation(rows: Sequence[Row]) -> float:
-    """Return the standard deviation between seeds of one policy at the end, pooled over all policies."""
+    """Return the standard deviation between seeds of one policy at the end, pooled over those with several."""
     table = Recorded(rows)
     ends = ([one.series[table.metric][-1] for one in table.alike(row.mixing)] for row in rows if row.seed == 0)
-    return statistics.mean(statistics.variance(values) for values in ends) ** 0.5
+    return statistics.mean(statistics.variance(values) for values in ends if len(values) > 1) ** 0.5
 
 
 def loaded(folder: Path, *overrides: str) -> spec.StudySpec:
