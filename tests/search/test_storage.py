@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.search.conftest import again, begin, drive, metrics, rising
-from tuner.errors import UsageError
+from tuner.errors import ServiceError, UsageError
 from tuner.search import storage
 
 
@@ -64,7 +64,7 @@ def test_a_full_disk_costs_the_record_and_not_the_study(load):
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limit[1]))  # ten bytes are left
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(ServiceError, match="cannot be written: File too large; what stands in it is kept"):
             search.report(number, metrics(2, 0.6))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

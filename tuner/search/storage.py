@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,15 +13,15 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from tuner.errors import ServiceError, UsageError
+from tuner.errors import UsageError
 from tuner.home import studies_directory, study_directory
 from tuner.results import EpochMetrics, TrialRecord, TrialState, flatten
 from tuner.search import database
+from tuner.search.journal import WholeRecords
 
 _STATES = {
     OptunaState.COMPLETE: TrialState.COMPLETE,
@@ -209,41 +208,4 @@ def _storage(name: str) -> BaseStorage:
     optuna.logging.set_verbosity(logging.WARNING)
     if database.is_used():
         return database.storage()
-    return JournalStorage(_WholeRecords(str(_journal(name))))
-
-
-class _WholeRecords(JournalFileBackend):
-    """Optuna's journal, whose records are written whole or not at all.
-
-    Optuna's own (5.0, storages/journal/_file.py) leaves part of a line when it is killed or the disk is full, and
-    appends the next record to that part: from then on the whole study cannot be read. Only the driver that holds the
-    lease writes, so nobody else is in the middle of a record here.
-    """
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        path = Path(self._file_path)
-        whole = _whole_bytes(path)
-        if whole < path.stat().st_size:
-            os.truncate(path, whole)
-        try:
-            super().append_logs(logs)
-        except OSError as error:
-            os.truncate(path, whole)
-            reason = error.strerror or error
-            raise ServiceError(f"{path} cannot be written: {reason}; what stands in it is kept") from error
-
-
-def _whole_bytes(path: Path) -> int:
-    """Return how many bytes of a file are whole lines."""
-    with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        tail = 1
-        while end:
-            file.seek(max(0, end - tail))
-            found = file.read().rfind(b"\n")
-            if found >= 0:
-                return max(0, end - tail) + found + 1
-            if tail >= end:
-                return 0
-            tail *= 16
-    return end
+    return JournalStorage(WholeRecords(str(_journal(name))))
