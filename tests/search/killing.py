@@ -87,10 +87,14 @@ def epochs(home: Path) -> int:
 
 
 def most_lost(home: Path) -> int:
-    """Return how often the process of the unluckiest trial was lost."""
-    return max(
-        (record["user_attr"].get("times_lost", 0) for record in journal(home) if "user_attr" in record), default=0
-    )
+    """Return how often the process of a trial that has not ended was lost, of the unluckiest one."""
+    lost: dict[int, int] = {}
+    for record in journal(home):
+        if "datetime_complete" in record:
+            lost.pop(record.get("trial_id", -1), None)
+        elif "times_lost" in record.get("user_attr", {}):
+            lost[record["trial_id"]] = record["user_attr"]["times_lost"]
+    return max(lost.values(), default=0)
 
 
 def wait_for(condition: Any, process: subprocess.Popen[str], seconds: float = 250) -> None:
@@ -111,12 +115,13 @@ class Victim:
         self.settings = settings
         self.drawn = random.Random(seed)
         self.log = [f"seed {seed}"]
+        self.kinds = [*12 * ["worker"], *4 * ["driver and all"], *2 * ["driver alone"], *2 * ["driver at its start"]]
+        self.drawn.shuffle(self.kinds)
         self.driver = start(home, "run", "digits", *arguments, **settings)
 
     def disturb(self) -> None:
-        """Kill something at a random moment."""
-        kinds = {"worker": 10, "driver and all": 5, "driver alone": 3, "driver at its start": 2}
-        [kind] = self.drawn.choices(list(kinds), list(kinds.values()))
+        """Kill what is next, at a random moment."""
+        kind = self.kinds.pop()
         if kind == "worker" and most_lost(self.home) >= RETRIES:
             kind = "driver and all"  # a trial may lose its process only so often
         pause = self.drawn.uniform(0, 10 if kind == "driver at its start" else 0.3)

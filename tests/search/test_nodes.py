@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes import start
 from tests.search.cluster import cluster
-from tests.search.killing import DIGITS, check_whole, epochs, journal, most_lost, undisturbed, wait_for
+from tests.search.killing import DIGITS, check_whole, end, epochs, journal, most_lost, undisturbed, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(600)]
 
@@ -22,7 +22,12 @@ def listened(process: subprocess.Popen[str]) -> list[str]:
     """Return a list that fills with what a process says to people."""
     pipe, process.stderr = process.stderr, None
     lines: list[str] = []
-    threading.Thread(target=lambda: lines.extend(pipe), daemon=True).start()
+
+    def listen() -> None:
+        with pipe:
+            lines.extend(pipe)
+
+    threading.Thread(target=listen, daemon=True).start()
     return lines
 
 
@@ -53,7 +58,7 @@ def test_trials_go_on_elsewhere_when_their_node_is_lost_and_wait_when_none_is_le
             out = driver.stdout.read()
             assert driver.wait() == 0, said
         finally:
-            driver.kill()
+            end(driver)
         assert "going on\n" in said
         assert any("its node was lost" in line for line in said)
         assert most_lost(tmp_path) == 0
