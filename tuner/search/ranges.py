@@ -7,7 +7,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from tuner.catalog import called
 from tuner.search import storage
-from tuner.selection.response import PARAMETERS, Group, Range
+from tuner.selection.answer import Range
+from tuner.selection.response import PARAMETERS, Group
 
 
 def searched(study: optuna.Study) -> dict[Group, Range]:

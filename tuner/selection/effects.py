@@ -125,7 +125,9 @@ def _adjusted(
     A setting is left out where it would leave less than half of the trials to judge the noise by, or where some of the
     factor's levels could not be told from it.
     """
-    design, taken, left_out = levels, [], []
+    design = levels
+    taken: list[str] = []
+    left_out: list[str] = []
     for name in sorted((name for name in varying(trials) if name != own), key=_order):
         wider = np.hstack([design, _columns(trials, name)])
         beside = np.hstack([np.ones((len(trials), 1)), wider[:, levels.shape[1] :]])
@@ -144,12 +146,17 @@ def _columns(trials: Sequence[TrialRecord], name: str) -> Matrix:
     """Return a setting's columns; the ratio's own parameter has its logarithm and the square of it."""
     if name not in _STRENGTHS:
         return columns(trials, [name])
-    values = [trial.params.get(name) for trial in trials]
-    given = np.array([isinstance(value, int | float) and value > 0 for value in values])
-    logarithms = np.log([value if is_given else 1.0 for value, is_given in zip(values, given, strict=True)])
+    values = np.array([_positive(trial.params.get(name)) for trial in trials])
+    given = values > 0
+    logarithms = np.log(np.where(given, values, 1.0))
     away = np.where(given, logarithms - logarithms[given].mean(), 0.0) if given.any() else logarithms
     squares = np.where(given, away**2 - (away[given] ** 2).mean(), 0.0) if given.any() else away
     return np.column_stack([away, squares])
+
+
+def _positive(value: Any) -> float:
+    """Return a number as it is, and 0 for anything that has no logarithm."""
+    return float(value) if isinstance(value, int | float) and value > 0 else 0.0
 
 
 def _fit(design: Matrix, values: Float[np.ndarray, " trials"], freedom: int) -> _Fit:
