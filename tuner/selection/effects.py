@@ -159,6 +159,11 @@ def _columns(trials: Sequence[TrialRecord], name: str) -> Matrix:
     return np.column_stack([away, squares])
 
 
+def _positive(value: Any) -> float:
+    """Return a number as it is, and 0 for anything that has no logarithm."""
+    return float(value) if isinstance(value, int | float) and value > 0 else 0.0
+
+
 def _fit(design: Matrix, values: Float[np.ndarray, " trials"], freedom: int) -> _Fit:
     """Return ordinary least squares; columns that are not independent share what they explain."""
     inverse = np.linalg.pinv(design)

@@ -29,7 +29,7 @@ _PRIORS = {
 _NOISE = list(_PRIORS).index("noise")
 
 _DRAWS = 128  # of the hyperparameters, twice; a power of 2, as Sobol's sequence wants
-_CURVES = 1000
+_CURVES = 2000
 _ALMOST_NOTHING = 1e-6  # added to variances, so that rounding leaves the matrices positive
 
 Matrix = Float[np.ndarray, "rows columns"]

@@ -1,0 +1,1 @@
+"""What a study came to, for people: figures and the report that holds them."""
