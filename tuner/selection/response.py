@@ -34,11 +34,7 @@ BAND = 0.95
 """The probability with which the curve lies in its band, at each place."""
 
 PARAMETERS = ("alpha", "sigma", "gamma")
-<<<<<<< HEAD
-"""What a ratio distribution may have on a logarithmic axis."""
-=======
 """What the ratio distributions call the parameter that says how strongly they mix."""
->>>>>>> response
 
 _PLACES = 61
 _EDGE = 3  # places at an end of the range that count as the end
