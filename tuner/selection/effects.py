@@ -142,11 +142,6 @@ def _adjusted(
     return design, tuple(taken), tuple(left_out)
 
 
-def _positive(value: object) -> float:
-    """Return a positive number as it is, and 0 for everything else."""
-    return float(value) if isinstance(value, int | float) and value > 0 else 0.0
-
-
 def _columns(trials: Sequence[TrialRecord], name: str) -> Matrix:
     """Return a setting's columns; the ratio's own parameter has its logarithm and the square of it."""
     if name not in _STRENGTHS:
