@@ -19,7 +19,7 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 _PRIORS = {
     "length": (0.15, 1.0),
     "signal": (0.2, 5.0),
-    "noise": (0.15, 2.5),
+    "noise": (0.05, 2.5),
     "other": (0.1, 1.0),
     "shift": (0.05, 1.0),
     "jitter": (0.2, 1.2),
@@ -86,7 +86,7 @@ class _Covariance(Kernel):  # type: ignore[misc]
     """The covariance of rows of place, fidelity, spread, trial and other settings, in units of the scale.
 
     A whole training's value is a curve (`length` is over what part of the range it changes, `signal` by how much),
-    the effects of its other settings (`other`) and its luck (`noise`). After fewer epochs it is that, and besides, in
+    the effects of its other settings (`other`), which may grow or fall along the range, and its luck (`noise`). After fewer epochs it is that, and besides, in
     units of the spread, what is of those epochs alone: another curve (`shift`), a level and a slope of which nothing
     is presumed, for strong mixing learns slowly at first, and each trial's `jitter`. So a stopped trial tells of the
     whole training what its epochs have in common with it in the trials that have both.
@@ -107,9 +107,9 @@ class _Covariance(Kernel):  # type: ignore[misc]
         length, signal, noise, other, shift, jitter = self.values
         place, fidelity, trial = (np.subtract.outer(rows[:, k], columns[:, k]) for k in (0, 1, 3))
         near, same_trial = np.exp(-((place / length) ** 2) / 2), trial == 0
-        others = rows[:, 4:] @ columns[:, 4:].T
-        whole = signal**2 * near + noise**2 * same_trial + other**2 * others
         slope = np.multiply.outer(rows[:, 0] - 0.5, columns[:, 0] - 0.5)
+        others = rows[:, 4:] @ columns[:, 4:].T * (1 + 4 * slope)
+        whole = signal**2 * near + noise**2 * same_trial + other**2 * others
         early = shift**2 * near + jitter**2 * same_trial + 9 + 25 * slope
         of_epochs = np.multiply.outer(rows[:, 2], columns[:, 2]) * early
         of_whole = 9.0 * np.multiply.outer(rows[:, 1] == 0, columns[:, 1] == 0)

@@ -89,7 +89,7 @@ def _row(name: str, trials: Sequence[TrialRecord]) -> _Row:
     numbers = [value for value in given.values() if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) == len(given) and len(set(numbers)) > 5:
         return _numeric(title, given)
-    keys = sorted({_text(value) for value in given.values()}, key=lambda key: (_number(key), len(key), key))
+    keys = sorted({_text(value) for value in given.values()}, key=_size)
     place = {key: (index + 0.5) / len(keys) for index, key in enumerate(keys)}
     beside = {number: place[_text(value)] + _aside(number) for number, value in given.items()}
     return _Row(title, beside, tuple((place[key], key) for key in keys))
@@ -167,8 +167,9 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _number(key: str) -> float:
+def _size(key: str) -> tuple[float, int, str]:
+    """Return what sorts values: numbers by size, lists by their first number and length, names by the alphabet."""
     try:
-        return float(key.strip("[]").partition(",")[0])
+        return float(key.strip("[]").partition(",")[0]), len(key), key
     except ValueError:
-        return math.inf
+        return math.inf, 0, key

@@ -1,0 +1,158 @@
+"""The other figures show the data that they are given: by their points, limits and words, not by their pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.report.drawing import rendered, texts
+from tests.selection.alphas import record
+from tuner.report.figures.calibration import Trade, calibration, front
+from tuner.report.figures.classes import ClassChange, classes
+from tuner.report.figures.importance import Bar, importances, readable
+from tuner.report.figures.learning import learning
+from tuner.report.figures.parallel import parallel
+from tuner.report.figures.style import quantity
+from tuner.results import TrialState
+
+ACCURACY = quantity("val_accuracy")
+CURVES = (
+    record(0, 1.0, [0.5, 0.7, 0.8, 0.85, 0.86]),
+    record(1, 2.0, [0.1, 0.6, 0.7], TrialState.PRUNED),
+)
+
+
+def test_every_trial_has_its_curve_and_every_rung_its_line(size):
+    [axes] = rendered(learning(CURVES, [1, 3], ACCURACY, size)).axes
+    curves = [line for line in axes.lines if len(line.get_xdata()) > 2]
+    assert {tuple(line.get_ydata()) for line in curves} == {(10, 60, 70), (50, 70, 80, 85, 86)}
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"] == [1, 3]
+    assert "rung 1" in texts(axes.figure)
+
+
+def test_stopped_curves_are_lighter_and_end_in_a_cross():
+    [axes] = learning(CURVES, [3], ACCURACY).axes
+    stopped = next(line for line in axes.lines if len(line.get_xdata()) == 3)
+    assert stopped.get_alpha() < 0.5
+    assert [line.get_xydata().tolist() for line in axes.lines if line.get_marker() == "x"] == [[[3, 70]]]
+
+
+def test_first_epochs_do_not_stretch_the_axis():
+    [axes] = learning([record(0, 1.0, [0.1, *([0.8] * 9)])], [], ACCURACY).axes
+    assert axes.get_ylim()[0] > 70
+
+
+TRADES = (
+    Trade("a", "mixup", 0.90, 0.05),
+    Trade("b", "cutmix", 0.88, 0.02),
+    Trade("c", "mixup", 0.87, 0.04),
+    Trade("no mixing", "none", 0.85, 0.01),
+    Trade("twin of a", "mixup", 0.90, 0.05),
+)
+
+
+def test_the_front_has_those_that_none_beats_in_both():
+    assert [one.label for one in front(TRADES)] == ["no mixing", "b", "a"]
+
+
+def test_every_policy_is_a_point_and_the_front_is_named(size):
+    drawn = rendered(calibration(TRADES, size=size))
+    [axes] = drawn.axes
+    points = sorted(tuple(line.get_xydata()[0].round(6)) for line in axes.lines if len(line.get_xdata()) == 1)
+    assert points == [(1, 85), (2, 88), (4, 87), (5, 90), (5, 90)]
+    assert {"a", "b", "no mixing"} <= set(texts(drawn))
+    assert "c" not in texts(drawn)
+    assert axes.get_xlabel() == "Validation calibration error, % (smaller is better)"
+
+
+BARS = (
+    Bar("mixing", 0.6, 0.2),
+    Bar("mixing.mixup.ratio.beta.alpha", 0.3, 0.5),
+    Bar("mixing.mixup.ratio", 0.1, 2.0),
+)
+
+
+def test_bars_are_shares_and_those_that_may_be_luck_are_hatched(size):
+    [axes] = rendered(importances(BARS, size)).axes
+    assert [bar.get_width() for bar in axes.patches] == [pytest.approx(width) for width in (60, 30, 10)]
+    assert [bool(bar.get_hatch()) for bar in axes.patches] == [False, True, True]
+    assert axes.figure.get_label() == "Parameters that matter more than luck would make it seem: method 60 %."
+
+
+def test_what_luck_reaches_is_marked_even_beyond_the_axis():
+    [axes] = importances(BARS).axes
+    assert [line.get_marker() for line in axes.lines] == ["None", "None", ">"]
+    assert axes.get_xlim()[1] < 100
+
+
+@pytest.mark.parametrize(
+    ("parameter", "words"),
+    [
+        ("mixing", "method"),
+        ("mixing.ratio.alpha", "alpha"),
+        ("mixing.mixup.ratio", "mixup: distribution"),
+        ("mixing.mixup.ratio.beta.alpha", "mixup, beta: alpha"),
+        ("training.optimizer.learning_rate", "optimizer: learning rate"),
+    ],
+)
+def test_parameters_are_readable(parameter, words):
+    assert readable(parameter) == words
+
+
+def test_classes_stand_from_gain_to_loss(size):
+    changes = [
+        ClassChange("Shirt", -0.01),
+        ClassChange("Bag", 0.02, 0.01, 0.03),
+        ClassChange("Coat", 0.0, -0.1, 0.1),
+    ]
+    [axes] = rendered(classes(changes, size)).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Bag", "Coat", "Shirt"]
+    dots = [line for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata()) == 1]
+    assert [line.get_xdata()[0] for line in dots] == [pytest.approx(x) for x in (2, 0, -1)]
+    assert [line.get_markerfacecolor() == "white" for line in dots] == [False, True, False]
+    assert axes.figure.get_label().startswith("1 of 3 classes gain. The most: Bag, +2.0 points")
+
+
+def test_of_very_many_both_ends_are_shown():
+    drawn = rendered(classes([ClassChange(f"class {n:03}", (50 - n) / 1000) for n in range(100)]))
+    labels = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
+    assert (labels[0], labels[12], labels[-1]) == ("class 000", "… 76 more between", "class 099")
+
+
+TRIALS = (
+    record(0, 0.1, [0.8], probability=0.5),
+    record(1, 1.0, [0.9], probability=1.0),
+    record(2, 8.0, [0.5], TrialState.PRUNED, probability=1.0),
+    replace(record(3, 1.0, [0.85]), params={"mixing.name": "none", "mixing.inside": True}),
+)
+
+
+def test_there_is_a_row_for_each_parameter_with_several_values(size):
+    drawn = rendered(parallel(TRIALS, ACCURACY, maximise=True, size=size))
+    assert {"method", "alpha", "probability", "Validation accuracy, %", "0.5", "none"} <= set(texts(drawn))
+    assert "inside" not in texts(drawn)
+
+
+def test_lines_go_from_the_first_parameter_to_the_objective():
+    [axes] = parallel(TRIALS, ACCURACY, maximise=True).axes
+    best = max(axes.lines, key=lambda line: line.get_linewidth())
+    assert best.get_ydata().tolist() == [0, 1, 2, 3]
+    assert best.get_xdata()[-1] == 1
+    assert "trial 1 with 90.0 %" in axes.figure.get_label()
+
+
+def test_what_a_trial_does_not_have_stands_before_the_line():
+    [axes] = parallel(TRIALS, ACCURACY, maximise=True).axes
+    unmixed = [line for line in axes.lines if len(line.get_xdata()) == 4 and line.get_xdata()[1] < 0]
+    assert len(unmixed) == 1
+    assert unmixed[0].get_xdata()[-1] == pytest.approx(0.5)
+
+
+def test_the_smallest_is_best_where_the_metric_says_so():
+    assert "trial 0 with" in parallel(TRIALS, ACCURACY, maximise=False).get_label()
+
+
+def test_figures_without_trials_are_drawn():
+    for drawn in (learning([], [], ACCURACY), parallel([], ACCURACY, maximise=True), importances([]), classes([])):
+        assert rendered(drawn).get_label()
