@@ -25,6 +25,7 @@ trial:
       cutmix: {probability: {low: 0.25, high: 1.0, step: 0.25}}
 search: {trials: 12}
 scheduler: {grace_epochs: 1, reduction: 3}
+confirm: {seeds: 0}
 """
 
 Curve = Callable[[Assignment, int], float]

