@@ -57,6 +57,13 @@ def test_the_interval_and_the_best_are_said(size):
     assert drawn.get_label() == f"{FOUND.words}."
 
 
+def test_the_curve_is_broken_beyond_the_trials_that_ran_to_the_end():
+    [axes] = responses([FOUND], ACCURACY).axes
+    broken = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
+    assert [(min(xs), max(xs)) for xs in broken] == [(0.05, 0.5), (0.5, 8.0)]
+    assert "none ran to the end" in texts(axes.figure)
+
+
 def test_no_mixing_is_a_line_with_its_interval():
     [axes] = responses([FOUND], ACCURACY, Reference(0.865, 0.863, 0.867)).axes
     level = [line for line in axes.lines if line.get_linestyle() == "--" and len(set(line.get_ydata())) == 1]

@@ -167,6 +167,16 @@ def test_the_effect_of_other_settings_is_no_luck():
     assert adjusted.noise < 0.6 * blind.noise
 
 
+def test_an_effect_that_grows_with_alpha_is_no_luck():
+    rng = np.random.default_rng(0)
+    trials = [
+        record(n, alpha, [0.87 - 0.01 * probability * n / 24 + 0.001 * rng.standard_normal()], probability=probability)
+        for n, alpha in enumerate(np.geomspace(LOW, HIGH, 24))
+        for probability in [float(rng.choice([0.25, 0.5, 0.75, 1.0]))]
+    ]
+    assert response(trials).noise < 0.0015
+
+
 def test_a_measured_noise_takes_the_place_of_the_estimate():
     trials = study(PEAK, 30, 0)
     exact, rough = response(trials, noise=0.0005), response(trials, noise=0.02)

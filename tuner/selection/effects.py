@@ -148,10 +148,11 @@ def _columns(trials: Sequence[TrialRecord], name: str) -> Matrix:
         return columns(trials, [name])
     values = np.array([_positive(trial.params.get(name)) for trial in trials])
     given = values > 0
+    if not given.any():
+        return np.zeros((len(trials), 0))
     logarithms = np.log(np.where(given, values, 1.0))
-    away = np.where(given, logarithms - logarithms[given].mean(), 0.0) if given.any() else logarithms
-    squares = np.where(given, away**2 - (away[given] ** 2).mean(), 0.0) if given.any() else away
-    return np.column_stack([away, squares])
+    away = np.where(given, logarithms - logarithms[given].mean(), 0.0)
+    return np.column_stack([away, np.where(given, away**2 - (away[given] ** 2).mean(), 0.0)])
 
 
 def _positive(value: Any) -> float:

@@ -18,7 +18,7 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 _PRIORS = {
     "length": (0.15, 1.0),
-    "signal": (0.2, 5.0),
+    "signal": (0.2, 12.0),
     "noise": (0.05, 2.5),
     "other": (0.1, 1.0),
     "shift": (0.05, 1.0),
@@ -87,10 +87,10 @@ class _Covariance(Kernel):  # type: ignore[misc]
 
     A whole training's value is a curve (`length` is over what part of the range it changes, `signal` by how much),
     the effects of its other settings (`other`), which may grow or fall along the range, and its luck (`noise`). After
-    fewer epochs it is that, and besides, in units of the spread, what is of those epochs alone: another curve
-    (`shift`), a level and a slope of which nothing is presumed, for strong mixing learns slowly at first, and each
-    trial's `jitter`. So a stopped trial tells of the whole training what its epochs have in common with it in the
-    trials that have both.
+    fewer epochs it is that, and besides, in units of the spread, what is of those epochs alone: another curve (`shift`),
+    a level and a slope of which nothing is presumed, for strong mixing learns slowly at first, and each trial's
+    `jitter`. So a stopped trial tells of the whole training what its epochs have in common with it in the trials that
+    have both.
 
     Source: Kennedy and O'Hagan, Predicting the output from a complex computer code when fast approximations are
     available (Biometrika 87, 2000), with the cheap value explained by the dear one.

@@ -6,7 +6,11 @@ have both them and an end (see `process`).
 
 The interval is of the values that cannot be told from the best: it leaves out those of which it is at least `CERTAINTY`
 sure that they are worse than the best by more than `MARGIN` of the luck of one training. So it is the wider the less is
-known, and the whole range where nothing is. Measured on simulated studies: tests/benchmarks/response.py.
+known, and the whole range where nothing is.
+
+Measured on simulated studies of 20 and 40 trials (tests/benchmarks/response.py): the interval held the best alpha in 97
+to 100 % of them. The band, said to hold 95 %, held 87 to 98 % of the true curve, but 70 % where a third of the range
+and more had stopped trials alone: there it is too narrow.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def responses(
 ) -> Figure:
     """Draw a panel for each method and distribution; all have the same objective axis.
 
-    The axis spans what ran to the end. A stopped trial whose last value lies outside of it is a triangle at the edge.
+    The axis spans what ran to the end; a stopped trial whose last value lies outside of it is a triangle at the edge.
+    The curve is broken where it goes beyond the trials that ran to the end: there it is a guess.
     """
     columns = min(size.columns, len(found))
     rows = math.ceil(len(found) / columns)
@@ -78,10 +79,20 @@ def _panel(axes: Axes, one: Response, shown: Quantity, unmixed: Reference | None
     if one.curve is not None:
         low, high, mean = ([shown.factor * y for y in line] for line in (one.curve.low, one.curve.high, one.curve.mean))
         axes.fill_between(one.curve.values, low, high, color=BLUE, alpha=0.18, linewidth=0)
-        axes.plot(one.curve.values, mean, color=BLUE, linewidth=2)
+        for places, style in _pieces(one):
+            axes.plot([one.curve.values[n] for n in places], [mean[n] for n in places], style, color=BLUE, linewidth=2)
         best = one.curve.values.index(one.best) if one.best in one.curve.values else 0
         axes.plot(one.curve.values[best], mean[best], "D", color=GREEN, markeredgecolor="white", markersize=7, zorder=5)
     _points(axes, one, shown)
+
+
+def _pieces(one: Response) -> list[tuple[range, str]]:
+    """Return the places of the curve with their line styles: broken beyond the trials that ran to the end."""
+    values = one.curve.values if one.curve is not None else ()
+    finished = [point.value for point in one.points if point.complete]
+    inside = [n for n, value in enumerate(values) if min(finished) <= value <= max(finished)] or [0]
+    first, last = inside[0], inside[-1]
+    return [(range(first + 1), ":"), (range(first, last + 1), "-"), (range(last, len(values)), ":")]
 
 
 def _reference(axes: Axes, unmixed: Reference, shown: Quantity) -> None:
@@ -139,6 +150,7 @@ def _handles(found: Sequence[Response], unmixed: Reference | None) -> list[Line2
     if any(one.curve is not None for one in found):
         handles += [
             Line2D([], [], color=BLUE, linewidth=2, label="expected"),
+            Line2D([], [], color=BLUE, linewidth=2, linestyle=":", label="none ran to the end"),
             Patch(color=BLUE, alpha=0.18, label="95 % band"),
             Line2D([], [], marker="D", color=GREEN, markeredgecolor="white", linestyle="none", label="best"),
             Line2D([], [], color=GREEN, linewidth=4, label="as good as the best"),
