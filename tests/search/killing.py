@@ -1,4 +1,4 @@
-"""Real studies that are killed and disturbed: their processes, what they have stored, and what must be true of it."""
+"""Real studies that are killed: their processes, and what they have stored so far."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from itertools import pairwise
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.processes import start, tuner
-from tests.search.conftest import begin, drive, rising
-from tuner import spec
-from tuner.search import storage
+from tests.processes import start
 from tuner.search.search import RETRIES
 
 EPOCHS = 9
@@ -31,8 +26,6 @@ DIGITS = (
 """Arguments of a small study whose configurations do not depend on what ends first."""
 
 _WORKERS = ("ray::TrialActor", "ray::ResourceTrainable")  # between steps, and during one
-
-_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 
 class Process(NamedTuple):
@@ -58,23 +51,6 @@ def kill(*pids: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def left_of(home: Path) -> list[str]:
-    """Return the processes that were started for a TUNER_HOME and are still there, after a while to end in."""
-    deadline = time.monotonic() + 20
-    while (found := _of(home)) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return found
-
-
-def _of(home: Path) -> list[str]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if f"TUNER_HOME={home}\0" in (folder / "environ").read_text():
-                found.append((folder / "cmdline").read_text().replace("\0", " "))
-    return found
-
-
 def journal(home: Path) -> list[dict[str, Any]]:
     """Return what a running study has written so far."""
     path = home / "studies" / "digits" / "journal.log"
@@ -86,15 +62,17 @@ def epochs(home: Path) -> int:
     return sum("intermediate_value" in record for record in journal(home))
 
 
-def most_lost(home: Path) -> int:
-    """Return how often the process of a trial that has not ended was lost, of the unluckiest one."""
-    lost: dict[int, int] = {}
+def losses(home: Path) -> Counter[int]:
+    """Return how often the process of each trial was lost, also of those that ended since."""
+    found: Counter[int] = Counter()
     for record in journal(home):
-        if "datetime_complete" in record:
-            lost.pop(record.get("trial_id", -1), None)
-        elif "times_lost" in record.get("user_attr", {}):
-            lost[record["trial_id"]] = record["user_attr"]["times_lost"]
-    return max(lost.values(), default=0)
+        if "times_lost" in record.get("user_attr", {}):
+            found[record["trial_id"]] = record["user_attr"]["times_lost"]
+    return found
+
+
+def ended_trials(home: Path) -> set[int]:
+    return {record["trial_id"] for record in journal(home) if "datetime_complete" in record and "trial_id" in record}
 
 
 def wait_for(condition: Any, process: subprocess.Popen[str], seconds: float = 250) -> None:
@@ -117,34 +95,42 @@ class Victim:
         self.log = [f"seed {seed}"]
         self.kinds = [*12 * ["worker"], *4 * ["driver and all"], *2 * ["driver alone"], *2 * ["driver at its start"]]
         self.drawn.shuffle(self.kinds)
+        self.workers_killed = 0
         self.driver = start(home, "run", "digits", *arguments, **settings)
 
     def disturb(self) -> None:
         """Kill what is next, at a random moment."""
         kind = self.kinds.pop()
-        if kind == "worker" and most_lost(self.home) >= RETRIES:
-            kind = "driver and all"  # a trial may lose its process only so often
-        pause = self.drawn.uniform(0, 10 if kind == "driver at its start" else 0.3)
-        if kind != "driver at its start":
+        if kind == "driver at its start":
+            time.sleep(self.drawn.uniform(0, 10))
+        else:
             wanted = epochs(self.home) + self.drawn.randint(1, 2)
             wait_for(lambda: epochs(self.home) >= wanted, self.driver)
-        time.sleep(pause)
-        if kind == "worker":
+            time.sleep(self.drawn.uniform(0, 0.3))
+        if kind == "worker" and self.may_lose_another():
             self.kill_worker()
         else:
             self.kill_driver(with_all=kind != "driver alone")
+
+    def may_lose_another(self) -> bool:
+        """Tell whether no trial can have lost all the processes that it may lose, also where that is not stored yet."""
+        lost, over = losses(self.home), ended_trials(self.home)
+        most = max((times for number, times in lost.items() if number not in over), default=0)
+        return most + self.workers_killed - lost.total() < RETRIES
 
     def kill_worker(self) -> None:
         """Kill one of the processes that train."""
         workers = [one for one in descendants(self.driver.pid) if one.title.startswith(_WORKERS)]
         if workers:
             kill(self.drawn.choice(workers).pid)
+            self.workers_killed += 1
         self.log.append(f"{epochs(self.home)} epochs: one worker of {len(workers)}")
 
     def kill_driver(self, with_all: bool) -> None:
         """Kill the driver, alone or with all that it started, and start the next one."""
         assert self.driver.poll() is None, self.driver.communicate()[1]
         end(self.driver, with_all)
+        self.workers_killed = losses(self.home).total()  # of the others nobody will hear
         self.log.append(f"{epochs(self.home)} epochs: driver{' and all' if with_all else ''}")
         has_begun = epochs(self.home) or journal(self.home)
         command = ("resume", "digits", "--json") if has_begun else ("run", "digits", *self.arguments)
@@ -176,56 +162,3 @@ def finished(driver: subprocess.Popen[str]) -> dict[str, Any]:
     out, err = driver.communicate(timeout=280)
     assert driver.returncode == 0, err
     return json.loads(out)
-
-
-def undisturbed(arguments: tuple[str, ...] = DIGITS) -> Counter[str]:
-    """Return every configuration of a study that nothing disturbs, with its seed: drawn, with no training."""
-    given = [value for flag, value in pairwise(arguments) if flag == "--set"]
-    loaded = spec.load("digits", given)
-    drive(begin(loaded), rising)
-    return _configurations([one.as_json() for one in storage.records(storage.load("digits"))])
-
-
-def check_whole(
-    home: Path, ended: dict[str, Any], expected: Counter[str], budget: int = EPOCHS, **settings: str
-) -> None:
-    """Check that a study that ended is all there, once, and that nothing else is left of it."""
-    code, out, err = tuner(home, "trials", "digits", "--json", **settings)
-    assert code == 0, err
-    found = json.loads(out)
-    assert ended["state"] == "completed"
-    assert _configurations(found) == expected
-    assert all(trial["state"] in {"complete", "pruned"} for trial in found), [trial["cause"] for trial in found]
-    assert all(trial["epochs"] == budget for trial in found if trial["state"] == "complete")
-    check_recorded(home, found)
-    left = {str(path) for path in (home / "studies" / "digits" / "checkpoints").glob("*")}
-    assert left <= {ended.get("network")}
-    assert left_of(home) == []
-
-
-def _configurations(found: list[dict[str, Any]]) -> Counter[str]:
-    return Counter(json.dumps([trial["params"], trial["seed"]], sort_keys=True) for trial in found)
-
-
-def check_recorded(home: Path, found: list[dict[str, Any]]) -> None:
-    """Check that MLflow has one run a trial, closed as the trial ended, with every metric of every epoch once."""
-    with closing(sqlite3.connect(home / "mlflow.db")) as store:
-        runs = store.execute(
-            "SELECT value, status, run_uuid FROM runs JOIN tags USING (run_uuid) WHERE tags.key = 'tuner.trial'"
-        ).fetchall()
-        points = store.execute("SELECT run_uuid, key, step FROM metrics").fetchall()
-        studies = store.execute(
-            "SELECT status FROM runs JOIN tags USING (run_uuid) WHERE tags.key = 'tuner.kind' AND value = 'study'"
-        ).fetchall()
-    assert studies == [("FINISHED",)]
-    assert sorted((int(number), status) for number, status, _ in runs) == sorted(
-        (trial["number"], _STATUS[trial["state"]]) for trial in found
-    )
-    number_of = {run: int(number) for number, _, run in runs}
-    recorded = Counter((number_of[run], key, step) for run, key, step in points if run in number_of)
-    assert recorded == Counter(
-        (trial["number"], key, epoch)
-        for trial in found
-        for key in trial["metrics"]
-        for epoch in range(1, trial["epochs"] + 1)
-    )

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import start, tuner
-from tests.search.killing import DIGITS, check_whole, end, epochs, finished, undisturbed, victim, wait_for
+from tests.search.killing import DIGITS, end, epochs, finished, victim, wait_for
+from tests.search.whole import check_whole, undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(600)]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import tuner
-from tests.search.killing import DIGITS, check_whole, epochs, finished, undisturbed, victim, wait_for
+from tests.search.killing import DIGITS, epochs, finished, victim, wait_for
+from tests.search.whole import check_whole, undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(1500)]
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.processes import start
 from tests.search.cluster import cluster
-from tests.search.killing import DIGITS, check_whole, end, epochs, journal, most_lost, undisturbed, wait_for
+from tests.search.killing import DIGITS, end, epochs, journal, losses, wait_for
+from tests.search.whole import check_whole, undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(600)]
 
@@ -61,5 +62,5 @@ def test_trials_go_on_elsewhere_when_their_node_is_lost_and_wait_when_none_is_le
             end(driver)
         assert "going on\n" in said
         assert any("its node was lost" in line for line in said)
-        assert most_lost(tmp_path) == 0
+        assert not losses(tmp_path)
         check_whole(tmp_path, json.loads(out), undisturbed(ALL_NODES))

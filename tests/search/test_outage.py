@@ -9,8 +9,9 @@ import psycopg
 import pytest
 
 from tests.processes import start
-from tests.search.killing import DIGITS, check_whole, end, finished, undisturbed, wait_for
+from tests.search.killing import DIGITS, end, finished, wait_for
 from tests.search.postgres import binaries, running
+from tests.search.whole import check_whole, undisturbed
 
 pytestmark = [
     pytest.mark.ray,
