@@ -71,7 +71,7 @@ def test_how_safely_rungs_stopped_is_stored_and_told_to_mlflow_and_to_the_reader
     search = begin(loaded)
     # What mixes starts slowly and ends best, so the first rung would have stopped the published CutMix.
     drive(
-        search, lambda a, e: 0.8 - 0.1 / e if a.config["mixing"]["name"] == "none" else 0.9 - a.number * 0.001 - 1 / e
+        search, lambda a, e: 0.8 - 0.1 / e if a.config["mixing"]["name"] == "none" else 0.9 - a.number * 0.001 - 0.8 / e
     )
     result = study.resume(loaded)
     found = stored.stopping(loaded.name, result.trials)
