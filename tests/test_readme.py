@@ -18,7 +18,7 @@ QUICK = {"trials", "status", "recommend", "ls", "methods", "datasets", "models",
 def test_the_first_commands_are_the_install_and_the_tests():
     assert readme.commands()[:2] == [
         "pip install uv && uv run tuner run search_spaces/digits.yaml",
-        "pip install uv && uv run pytest",
+        "pip install uv && uv run pytest -n auto --dist loadfile",
     ]
 
 

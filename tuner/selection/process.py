@@ -85,12 +85,11 @@ def posterior(observed: Observations, places: Float[np.ndarray, " places"]) -> P
 class _Covariance(Kernel):  # type: ignore[misc]
     """The covariance of rows of place, fidelity, spread, trial and other settings, in units of the scale.
 
-    A whole training's value is a curve (`length` is over what part of the range it changes, `signal` by how much),
-    the effects of its other settings (`other`), which may grow or fall along the range, and its luck (`noise`). After
-    fewer epochs it is that, and besides, in units of the spread, what is of those epochs alone: another curve (`shift`),
-    a level and a slope of which nothing is presumed, for strong mixing learns slowly at first, and each trial's
-    `jitter`. So a stopped trial tells of the whole training what its epochs have in common with it in the trials that
-    have both.
+    A whole training's value is a curve (`length` is over what part of the range it changes, `signal` by how much), the
+    effects of its other settings (`other`), which may grow or fall along the range, and its luck (`noise`). After fewer
+    epochs it is that, and besides, in units of the spread, what is of those epochs alone: another curve (`shift`), a
+    level and a slope of which nothing is presumed, for strong mixing learns slowly at first, and each trial's `jitter`.
+    So a stopped trial tells of the whole training what its epochs have in common with it in the trials that have both.
 
     Source: Kennedy and O'Hagan, Predicting the output from a complex computer code when fast approximations are
     available (Biometrika 87, 2000), with the cheap value explained by the dear one.
