@@ -9,13 +9,15 @@ Importing MLflow takes seconds (3.17 loads pandas, scikit-learn and FastAPI), so
 """
 
 from tuner.tracking.destination import Destination, destination, without_credentials
-from tuner.tracking.operations import RunIds
+from tuner.tracking.operations import DatasetInput, RegisteredModel, RunIds
 from tuner.tracking.probe import probe_mlflow
 from tuner.tracking.reading import child_runs, ids, trial_config
 from tuner.tracking.recorder import Tracking, TrackingReport
 
 __all__ = [
+    "DatasetInput",
     "Destination",
+    "RegisteredModel",
     "RunIds",
     "Tracking",
     "TrackingReport",

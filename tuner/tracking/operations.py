@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from tuner.results import EpochMetrics, StudyState, TrialState
@@ -79,7 +80,92 @@ class StudyEnded:
     summary: Mapping[str, float | int | str]
 
 
-Operation = StudyStarted | TrialStarted | EpochEnded | TrialEnded | StudyEnded
+@dataclass(frozen=True)
+class FileMade:
+    """A file of the study's run, or of a trial's (`number`); `content` is its bytes, or where a large one lies."""
+
+    study: str
+    at_ms: int
+    name: str
+    content: bytes | Path
+    number: int | None = None
+    kind: Kind = "trial"
+
+
+@dataclass(frozen=True)
+class Described:
+    """The study's run has a new description, in Markdown."""
+
+    study: str
+    at_ms: int
+    text: str
+
+
+@dataclass(frozen=True)
+class DatasetInput:
+    """Data that a run has read, as MLflow shows it.
+
+    `digest` (at most 36 characters) tells versions of the data apart, `source` says where it is from, `context` what it
+    is for (training, test), `profile` holds numbers, `schema` MLflow's own form: `{"mlflow_tensorspec": ...}`.
+    """
+
+    name: str
+    digest: str
+    source: str
+    context: str = "training"
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DatasetUsed:
+    """The study, or one of its trials (`number`), has read a data set."""
+
+    study: str
+    at_ms: int
+    dataset: DatasetInput
+    number: int | None = None
+    kind: Kind = "trial"
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A trained network for MLflow's model registry.
+
+    `network` is a file that `tuner.trial.load_network` reads. `policy`, the mixing block that trained it, tells one
+    version of a study from the next: the same policy is registered once. `trial` is the trial that trained it.
+    """
+
+    name: str
+    network: Path
+    policy: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+    trial: int | None = None
+    alias: str = "recommended"
+
+
+@dataclass(frozen=True)
+class ModelTrained:
+    """A network is to stand in the model registry."""
+
+    study: str
+    at_ms: int
+    model: RegisteredModel
+
+
+Operation = (
+    StudyStarted
+    | TrialStarted
+    | EpochEnded
+    | TrialEnded
+    | StudyEnded
+    | FileMade
+    | Described
+    | DatasetUsed
+    | ModelTrained
+)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,15 @@ from tuner.results import EpochMetrics, StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure, open_store
 from tuner.tracking.destination import Destination
 from tuner.tracking.operations import (
+    DatasetInput,
+    DatasetUsed,
+    Described,
     EpochEnded,
+    FileMade,
     Kind,
+    ModelTrained,
     Operation,
+    RegisteredModel,
     RunIds,
     StudyEnded,
     StudyStarted,
@@ -113,6 +120,25 @@ class Tracking:
     def trial_ended(self, number: int, state: TrialState, cause: str, scores: Mapping[str, float] = _NOTHING) -> None:
         """Close a trial's run, with the cause in plain words; `running` means that it was interrupted."""
         self._submit(TrialEnded(self._study, number, _now_ms(), state, cause, self._kind, dict(scores)))
+
+    def artifact(self, name: str, content: bytes | Path, *, number: int | None = None) -> None:
+        """Keep a file with the study's run, or with a trial's; one of the same name is replaced.
+
+        Large files are given by their path: they are read when they are sent, and stay where they are.
+        """
+        self._submit(FileMade(self._study, _now_ms(), name, content, number, self._kind))
+
+    def description(self, text: str) -> None:
+        """Replace the description of the study's run, in Markdown: what its page says at a glance."""
+        self._submit(Described(self._study, _now_ms(), text))
+
+    def dataset(self, dataset: DatasetInput, number: int | None = None) -> None:
+        """Say which data the study's run, or a trial's, has read; saying it again changes nothing."""
+        self._submit(DatasetUsed(self._study, _now_ms(), dataset, number, self._kind))
+
+    def model(self, model: RegisteredModel) -> None:
+        """Register a trained network; the same policy of the same study is registered once."""
+        self._submit(ModelTrained(self._study, _now_ms(), model))
 
     def study_ended(self, state: StudyState, summary: Mapping[str, float | int | str] = _NOTHING) -> None:
         """Close the study's run; numbers of the summary become metrics, words become tags."""

@@ -13,13 +13,28 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
 from tuner.results import StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure
 from tuner.tracking.destination import Destination
 from tuner.tracking.encoding import finite_or_nan, not_finite, param_texts, run_name, tag_texts
-from tuner.tracking.operations import EpochEnded, Operation, RunIds, StudyEnded, StudyStarted, TrialEnded, TrialStarted
+from tuner.tracking.files import log_file
+from tuner.tracking.inputs import log_dataset
+from tuner.tracking.operations import (
+    DatasetUsed,
+    Described,
+    EpochEnded,
+    FileMade,
+    Kind,
+    ModelTrained,
+    Operation,
+    RunIds,
+    StudyEnded,
+    StudyStarted,
+    TrialEnded,
+    TrialStarted,
+)
+from tuner.tracking.registry import register
 from tuner.tracking.runs import Runs
 
 TRIAL_STATUS: Mapping[TrialState, str] = {
@@ -36,6 +51,9 @@ STUDY_STATUS: Mapping[StudyState, str] = {
     StudyState.RUNNING: "KILLED",
 }
 """MLflow's status of a run that was left; RUNNING there means that nobody told how it ended."""
+
+NOTE_TAG = "mlflow.note.content"
+"""What MLflow shows as a run's description, as Markdown."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -56,6 +74,7 @@ class Store:
 
     def __init__(self, destination: Destination, identity: str = "") -> None:
         self._destination = destination
+        self._identity = identity
         self._epochs: dict[str, set[int]] = {}
         with _failures_told(destination):
             if destination.database is not None:
@@ -102,14 +121,36 @@ class Store:
                 return self._end_trial(operation)
             case StudyEnded():
                 return self._end_study(operation)
+            case Described():
+                run_id = self._runs.study(operation.study, operation.at_ms)
+                self._log(run_id, tags={NOTE_TAG: operation.text})
+                return run_id
+            case FileMade():
+                run_id = self._run(operation.study, operation.number, operation.at_ms, operation.kind)
+                log_file(self._client, run_id, operation.name, operation.content)
+                return run_id
+            case DatasetUsed():
+                run_id = self._run(operation.study, operation.number, operation.at_ms, operation.kind)
+                log_dataset(self._client, run_id, operation.dataset)
+                return run_id
+            case ModelTrained():
+                run_id = self._run(operation.study, operation.model.trial, operation.at_ms, "trial")
+                experiment = self._runs.experiment(operation.study)
+                register(self._client, experiment, run_id, operation.model, self._identity or operation.study)
+                return run_id
+
+    def _run(self, study: str, number: int | None, at_ms: int, kind: Kind) -> str:
+        return self._runs.study(study, at_ms) if number is None else self._runs.trial(study, number, at_ms, kind=kind)
 
     def _start_study(self, event: StudyStarted) -> str:
         run_id = self._runs.study(event.study, event.at_ms)
         self._client.update_run(run_id, status="RUNNING")
         # MLflow never changes a parameter: a study resumed with another budget keeps the one it began with.
-        known = self._client.get_run(run_id).data.params
-        fresh = {key: value for key, value in event.params.items() if key not in known}
-        tags = {"state": "running", "mlflow.note.content": event.description, **event.tags}
+        known = self._client.get_run(run_id).data
+        fresh = {key: value for key, value in event.params.items() if key not in known.params}
+        # What was found out before the study was resumed tells more than what it began with.
+        note = known.tags.get(NOTE_TAG) or event.description
+        tags = {"state": "running", NOTE_TAG: note, **event.tags}
         self._log(run_id, params=fresh, tags=tags)
         if event.study_file:
             self._client.log_text(run_id, event.study_file, "study.yaml")
@@ -182,5 +223,8 @@ def _failures_told(destination: Destination) -> Iterator[None]:
         yield
     except MlflowException as error:
         raise TrackingFailure(destination, error.message, error.error_code in _FINAL_CODES) from error
-    except (SQLAlchemyError, OSError) as error:
+    except (FileNotFoundError, ValueError) as error:
+        raise TrackingFailure(destination, error, is_final=True) from error
+    except Exception as error:
+        # Databases, HTTP and every kind of artifact store bring errors of their own, and none may end the writer.
         raise TrackingFailure(destination, error, is_final=False) from error
