@@ -93,6 +93,18 @@ def recommend(study: Name, json: Json = False) -> None:
 
 
 @app.command()
+def report(
+    study: Name,
+    out: Annotated[Path | None, typer.Option(help="The folder to write to; else report/ in the study's own.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a study's report: one HTML page, the same as Markdown, both kept in MLflow."""
+    from tuner.cli import report as command
+
+    command.write(study, out, json)
+
+
+@app.command()
 def compare(
     studies: Annotated[list[str], typer.Argument(help="Two studies or more, of different data sets say.")],
     json: Json = False,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import optuna
 
+from tuner.datasets import Split
 from tuner.results import EpochMetrics, StudyResult, TrialRecord
 from tuner.search.storage import history, is_started, record
 from tuner.search.stored import judged
 from tuner.search.strata import stratum
 from tuner.spec import StudySpec
-from tuner.tracking import Tracking, TrackingReport
+from tuner.tracking import DatasetInput, Tracking, TrackingReport
 
 _OUT_OF_REACH_SECONDS = 5.0
 
@@ -26,6 +27,17 @@ class Recording:
             params={"objective.metric": spec.objective.metric, "search.trials": spec.search.trials, "seed": spec.seed},
             study_file=spec.source,
         )
+
+    def data_read(self, split: Split, digest: str) -> None:
+        """Say which images the study trains and validates on; `digest` is that of all of them."""
+        channels, height, width = split.training.images.shape[1:]
+        profile = {
+            "training_examples": len(split.training),
+            "validation_examples": len(split.validation),
+            "classes": len(split.classes),
+            "image": f"{channels}x{height}x{width}",
+        }
+        self._tracking.dataset(DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile))
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Open the trial's run."""

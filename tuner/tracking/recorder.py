@@ -97,6 +97,10 @@ class Tracking:
         self._study = study
         self._submit(StudyStarted(study, _now_ms(), description, dict(params), dict(tags), study_file))
 
+    def continues(self, study: str) -> None:
+        """Take a study whose run is there already, to add to it; the run's state stays what it is."""
+        self._study = study
+
     def trial_started(
         self,
         number: int,
