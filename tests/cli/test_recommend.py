@@ -64,6 +64,16 @@ def test_where_mixing_does_not_help_no_mixing_is_exported(command: Command, stud
     )
 
 
+def test_what_fresh_seeds_found_worse_is_not_exported(command: Command, study):
+    def reversed_worth(assignment):
+        return worth(assignment) - 0.2 * (assignment.config["mixing"]["name"] != "none")
+
+    confirm_all(confirming(study.spec, study.study), reversed_worth)
+    assert command("recommend", "simulated").json["effect"]["high"] < 0
+    exported = command("export", "simulated", "--to", "yaml").json
+    assert (exported["basis"], exported["policy"]) == ("fresh seeds found mixing worse: no mixing", {"name": "none"})
+
+
 def test_status_shows_the_recommendation(command: Command, study):
     assert command("status", "simulated").json["recommendation"] is None
     confirm_all(confirming(study.spec, study.study))

@@ -258,6 +258,20 @@ def test_interrupt_ends_cleanly_and_resume_goes_on(home, long):
 
 
 @pytest.mark.heavy
+def test_impatient_second_interrupt_loses_nothing_either(home, long):
+    wait_for_epochs(home, "impatient", 60)
+    long.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    long.send_signal(signal.SIGINT)
+    _, err = long.communicate(timeout=60)
+    assert long.returncode in {130, -signal.SIGINT}, err
+    code, out, err = tuner(home, "resume", "impatient", "--json")
+    assert code == 0, err
+    ended = json.loads(out)
+    assert (ended["trials"], ended["epochs_trained"]) == ({"complete": 3, "pruned": 0, "failed": 0}, 3 * 80)
+
+
+@pytest.mark.heavy
 def test_worker_killed_goes_on_from_its_checkpoint(home, long):
     wait_for_epochs(home, "worker", 60)
     children = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -221,3 +222,32 @@ def test_what_cannot_be_confirmed_is_refused_with_the_way_out(load):
         confirm.require_confirmable(search.spec, search.study)
     with pytest.raises(UsageError, match=r"confirm.seeds=5"):
         confirm.require_confirmable(load("confirm.seeds=0"), search.study)
+
+
+def test_finalists_that_are_left_out_later_still_count_as_compared(searched, load):
+    spec, study = searched("confirm={finalists: 2, seeds: 4}")
+    confirm_all(confirming(spec, study))
+    before = recommendation.of(spec, study, storage.confirmation(study))
+    fewer = replace(spec, confirm=spec.confirm.model_copy(update={"finalists": 1}))
+    after = recommendation.of(fewer, study, storage.confirmation(study))
+    assert before.effect.comparisons == after.effect.comparisons == 2
+    assert any("no finalist any more" in warning for warning in after.warnings)
+
+
+def test_an_alpha_outside_of_what_the_curve_finds_good_has_no_interval_and_says_so(searched, monkeypatch):
+    spec, study = searched()
+    confirm_all(confirming(spec, study))
+    used = recommendation.read(spec.name).used
+    own = used.mixing["ratio"]["alpha"]
+    for low, high, is_inside in ((own / 2, own * 2, True), (own * 2, own * 4, False)):
+        curve = SimpleNamespace(
+            method=used.method,
+            distribution=used.mixing["ratio"]["name"],
+            parameter="alpha",
+            interval=(low, high),
+            as_json=lambda low=low, high=high: {"interval": {"low": low, "high": high}},
+        )
+        monkeypatch.setattr(recommendation, "responses_of", lambda *_, curve=curve: (curve,))
+        found = recommendation.read(spec.name)
+        assert (found.alpha_interval is not None) == is_inside
+        assert any("search and fresh seeds disagree" in warning for warning in found.warnings) != is_inside

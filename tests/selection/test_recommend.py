@@ -189,3 +189,24 @@ def test_exactly_one_baseline_is_wanted():
 
 def test_seeds_that_were_not_planned_do_not_count():
     assert found([(NONE, BASE), (CUTMIX, BETTER)], number=4).seeds == 4
+
+
+def test_who_diverges_on_most_seeds_is_not_better_for_the_others():
+    failing = (BETTER[0], BETTER[1], math.nan, None, math.nan)
+    done = found([(NONE, BASE), (CUTMIX, failing)])
+    assert (done.verdict, done.policy) == ("not_confirmed", {"name": "none"})
+    assert "only 2 of 5 seeds in common" in done.reasons[0]
+    assert found([(NONE, BASE), (CUTMIX, (*BETTER[:4], None))]).verdict == "use"  # one of five may fail
+
+
+def test_policies_that_were_seen_before_widen_the_interval():
+    alone = found([(NONE, BASE), (CUTMIX, BETTER)])
+    seen = found([(NONE, BASE), (CUTMIX, BETTER)], others_seen=3)
+    assert seen.effect.comparisons == 4
+    assert seen.effect.low < alone.effect.low
+    assert seen.effect.p_value == pytest.approx(4 * alone.effect.p_value)
+
+
+def test_the_effect_says_what_its_numbers_are():
+    done = found([(NONE, BASE), (CUTMIX, BETTER)])
+    assert (done.effect.metric, done.effect.unit) == ("test_accuracy", "share")

@@ -41,6 +41,12 @@ def test_objective_mode_follows_from_the_metric(load_text, complaints, sound):
     assert line.startswith("study.yaml:17:30: objective.mode: val_nll is better when it is smaller")
 
 
+def test_what_has_no_score_on_the_test_split_cannot_be_confirmed(load_text, complaints, sound):
+    (line,) = complaints(sound + "objective: {metric: train_loss}")
+    assert line.startswith("study.yaml:17:13: objective.metric: train_loss has no counterpart on the test split")
+    assert load_text(sound + "objective: {metric: train_loss}\nconfirm: {seeds: 0}").confirm.seeds == 0
+
+
 def test_every_mistake_of_a_file_is_reported_at_once_in_order(complaints):
     found = complaints(
         """\

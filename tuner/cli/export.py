@@ -45,11 +45,14 @@ def _recommended(result: StudyResult) -> tuple[TrialRecord, str]:
     if not any(one.state is TrialState.COMPLETE for one in result.trials):
         return _best(result)
     found = recommendation.read(result.study)
-    if found.verdict is Verdict.NOT_CONFIRMED:
+    is_worse = found.effect.high is not None and found.effect.high < 0
+    if found.verdict is Verdict.NOT_CONFIRMED and not is_worse:
         return _best(result)
-    used = found.shown if found.verdict is Verdict.USE else None
-    number = found.candidates[0].candidate.trial if used is None else used.trial
-    basis = "no evidence that mixing helps: no mixing" if used is None else f"recommended on {found.seeds} fresh seeds"
+    number = found.used.trial
+    if found.verdict is Verdict.USE:
+        basis = f"recommended on {found.seeds} fresh seeds"
+    else:
+        basis = f"{'fresh seeds found mixing worse' if is_worse else 'no evidence that mixing helps'}: no mixing"
     return next(one for one in result.trials if one.number == number), basis
 
 

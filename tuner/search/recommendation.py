@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tuner.selection.finalists import Candidate, candidates
 from tuner.selection.recommend import Recommendation, recommend
 from tuner.selection.response import Group, responses
 from tuner.selection.second_axes import SecondAxes, second_axes
+from tuner.selection.words import counted
 from tuner.spec.study import Study
 
 
@@ -38,20 +39,59 @@ def of(settings: Study | spec.StudySpec, study: optuna.Study, confirming: optuna
     found = {} if confirming is None else scores(confirming, metric)
     trained = candidates_of(settings, study)
     curves = {(one.method, one.distribution): one for one in responses_of(settings, study)}
-    intervals = {
-        one.key: response.as_json()["interval"]
+    known = {
+        one.key: (response, flatten(one.config).get(f"mixing.ratio.{response.parameter}"))
         for one in trained
         if (response := curves.get(_group(flatten(one.config)))) is not None and response.interval is not None
     }
-    recommended = recommend(trained, found, fresh_seeds(settings), metric, maximise, alpha_intervals=intervals)
+    intervals = {key: response.as_json()["interval"] for key, (response, own) in known.items() if _holds(response, own)}
+    gone = len(found.keys() - {one.key for one in trained})
+    recommended = recommend(
+        trained, found, fresh_seeds(settings), metric, maximise, alpha_intervals=intervals, others_seen=gone
+    )
+    warnings = [*_unlike_the_search(recommended, known, intervals), *_others(gone), *_replanned(settings, confirming)]
+    return replace(recommended, warnings=(*recommended.warnings, *warnings))
+
+
+def _holds(response: Response, value: Any) -> bool:
+    """Tell whether what a policy has is among what the search's curve finds as good as the best."""
+    if response.interval is None or value is None:
+        return False
+    low, high = response.interval
+    return low <= float(value) <= high
+
+
+def _unlike_the_search(
+    recommended: Recommendation, known: Mapping[str, tuple[Response, Any]], intervals: Mapping[str, Any]
+) -> Iterator[str]:
+    key = recommended.used.key
+    if key not in known or key in intervals:
+        return
+    response, value = known[key]
+    if response.interval is not None and value is not None:
+        low, high = response.interval
+        yield (
+            f"the search's curve finds {response.parameter} from {low:.2g} to {high:.2g} as good as the best, and the "
+            f"recommended {float(value):.2g} is not among them: search and fresh seeds disagree"
+        )
+
+
+def _others(gone: int) -> Iterator[str]:
+    if gone:
+        yield (
+            f"{counted(gone, 'policy that is no finalist any more', 'policies that are no finalists any more')} had "
+            "fresh seeds too, and somebody may have seen the scores: intervals and p-values allow for that"
+        )
+
+
+def _replanned(settings: Study | spec.StudySpec, confirming: optuna.Study | None) -> Iterator[str]:
     planned = settings.confirm.seeds if confirming is None else confirming.user_attrs.get("planned")
     if planned in {None, settings.confirm.seeds}:
-        return recommended
-    changed = (
+        return
+    yield (
         f"confirm.seeds was {planned} when the first seeds were trained and is {settings.confirm.seeds} now: intervals "
         "and p-values hold for a number that was fixed before anybody saw a score"
     )
-    return replace(recommended, warnings=(*recommended.warnings, changed))
 
 
 def responses_of(settings: Study | spec.StudySpec, study: optuna.Study) -> tuple[Response, ...]:

@@ -72,6 +72,14 @@ class Confirmation:
     baseline: Confirmed
     compared: tuple[Confirmed, ...]
     race: Race
+    planned: int
+
+    def lacks_seeds(self, one: Confirmed) -> bool:
+        """Tell whether too many of a candidate's planned pairs failed: more than one of five.
+
+        Who diverges on most seeds and is good on the others is not better; it has lost on those.
+        """
+        return one.difference.pairs < self.planned - self.planned // 5
 
 
 def confirmation(
@@ -80,8 +88,13 @@ def confirmation(
     seeds: Sequence[int],
     maximise: bool,
     confidence: float,
+    *,
+    others_seen: int = 0,
 ) -> Confirmation:
     """Return what the scores of planned seeds say of candidates, one of whom is the baseline.
+
+    `others_seen` counts policies that were trained on these seeds and are no candidates any more: somebody has seen
+    their scores, so the intervals allow for them too.
 
     Raises:
         ValueError: not exactly one baseline.
@@ -98,11 +111,11 @@ def confirmation(
 
     def confirmed(one: Candidate) -> Confirmed:
         own = gained.get(one.key, {})
-        told = difference(own, max(1, len(others)), confidence)
+        told = difference(own, max(1, len(others) + others_seen), confidence)
         saw = _search_gain(one, baseline, maximise)
         return Confirmed(one, planned[one.key], own, told, saw, state.dropped.get(one.key), one.key in near)
 
-    return Confirmation(confirmed(baseline), tuple(map(confirmed, others)), state)
+    return Confirmation(confirmed(baseline), tuple(map(confirmed, others)), state, len(seeds))
 
 
 def _planned(scores: Scores, seeds: Sequence[int]) -> dict[int, float | None]:

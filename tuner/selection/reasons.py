@@ -48,6 +48,11 @@ def _deciding(verdict: str, found: Confirmation, shown: Confirmed, estimate: flo
     if known.pairs < 2 or estimate is None:
         return f"{name} and no mixing have {counted(known.pairs, 'seed')} in common; an interval needs two."
     seeds = f"on {counted(known.pairs, 'fresh seed')}"
+    if known.is_better and found.lacks_seeds(shown):
+        return (
+            f"{name} and no mixing have only {known.pairs} of {counted(found.planned, 'seed')} in common, as trainings "
+            "failed: who fails so often is not shown to be better. Mend that, then confirm again."
+        )
     if known.low is None or known.high is None or known.p_value is None:
         return (
             f"{name} differs from no mixing by the same {gain(metric, estimate)} {seeds}: no spread, so no certainty."

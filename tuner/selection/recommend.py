@@ -1,10 +1,11 @@
 """The verdict: use this policy, or no mixing, with the reasons.
 
-`use`: the interval of the recommended policy lies above 0, for all finalists at once, on all planned seeds.
+`use`: the interval of the recommended policy lies above 0, for all finalists at once, on all planned seeds (of five
+seeds one training may have failed).
 `no_evidence`: all seeds have run, and no finalist can be told from no mixing; or one is worse, as the search had seen.
-`not_confirmed`: the search's gain has not been put to the test yet, or not to its end; or fresh seeds say the reverse,
-with the interval below 0. While seeds are still to run the verdict is never `use`, however it looks: who stops when it
-looks good is wrong more often than the confidence says.
+`not_confirmed`: the search's gain has not been put to the test yet, or not to its end; or more trainings failed than
+that; or fresh seeds say the reverse, with the interval below 0. While seeds are still to run the verdict is never
+`use`, however it looks: who stops when it looks good is wrong more often than the confidence says.
 
 Simulated (tests/benchmarks/recommend.py, 500 studies each, 3 finalists and the published setting, pairing the
 correlation of two policies' scores on one seed): where nothing helps, `use` in 2.4 % at pairing 0 and 2.6 % at 0.8, and
@@ -41,6 +42,7 @@ class Verdict(StrEnum):
 class Effect:
     """How much better a policy is than no mixing: positive is better, whichever way the metric goes.
 
+    `metric` is what fresh seeds are scored by, `unit` that of the numbers here: people read shares in points.
     `estimate` is corrected for the choice among the finalists, `uncorrected` is the plain mean, to which the interval
     and the p-value belong; both hold for all `comparisons` at once. What is unknown is None.
     """
@@ -58,7 +60,7 @@ class Effect:
     unit: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain values; shares stay shares, though people read them in points."""
+        """Return it as plain values."""
         return dict(vars(self))
 
 
@@ -115,15 +117,17 @@ def recommend(
     *,
     confidence: float = CONFIDENCE,
     alpha_intervals: Mapping[str, Mapping[str, Any]] | None = None,
+    others_seen: int = 0,
 ) -> Recommendation:
     """Return what to use, from candidates (one of them the baseline) and their scores, by key, on the planned seeds.
 
-    `alpha_intervals` are the intervals of alpha that are as good, by the candidates' keys.
+    `alpha_intervals` are the intervals of alpha that are as good, by the candidates' keys; `others_seen` counts
+    policies that had seeds too and are no candidates any more.
 
     Raises:
         ValueError: not exactly one baseline.
     """
-    found = confirmation(candidates, scores, seeds, maximise, confidence)
+    found = confirmation(candidates, scores, seeds, maximise, confidence, others_seen=others_seen)
     shown = _shown(found)
     verdict = _verdict(found, shown)
     effect = _effect(found, shown, metric, confidence)
@@ -158,6 +162,8 @@ def _verdict(found: Confirmation, shown: Confirmed | None) -> Verdict:
         return Verdict.NO_EVIDENCE
     if not found.race.is_over or shown.difference.pairs < 2:
         return Verdict.NOT_CONFIRMED
+    if shown.difference.is_better and found.lacks_seeds(shown):
+        return Verdict.NOT_CONFIRMED
     if shown.difference.is_better and shown.dropped is None:
         return Verdict.USE
     saw_gain = any((one.search_gain or 0.0) > 0 for one in found.compared)
@@ -176,7 +182,7 @@ def _effect(found: Confirmation, shown: Confirmed | None, metric: str, confidenc
         known.effect_size,
         known.pairs,
         known.comparisons,
-        metric,
+        metric.replace("val_", "test_"),
         unit(metric),
     )
 

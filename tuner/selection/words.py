@@ -6,18 +6,23 @@ _SHARES = {"accuracy", "ece"}
 
 
 def unit(metric: str) -> str:
-    """Return what differences of a metric are told in: points where it is a share, else the metric's own unit."""
-    return "points" if metric.rpartition("_")[2] in _SHARES else metric
+    """Return the unit of a metric's numbers, as they are stored."""
+    return "share" if is_share(metric) else "nats"
+
+
+def is_share(metric: str) -> bool:
+    """Tell whether a metric is a share from 0 to 1, whose differences people read in points (hundredths)."""
+    return metric.rpartition("_")[2] in _SHARES
 
 
 def amount(metric: str, value: float) -> str:
     """Write a difference without a sign, shares in points (hundredths)."""
-    return f"{abs(value) * 100:.2f} points" if unit(metric) == "points" else f"{abs(value):.4f}"
+    return f"{abs(value) * 100:.2f} points" if is_share(metric) else f"{abs(value):.4f}"
 
 
 def gain(metric: str, value: float) -> str:
     """Write a difference with its sign; plus is better, whichever way the metric goes."""
-    return f"{_number(metric, value)} points" if unit(metric) == "points" else _number(metric, value)
+    return f"{_number(metric, value)} points" if is_share(metric) else _number(metric, value)
 
 
 def interval(metric: str, low: float, high: float) -> str:
@@ -30,10 +35,10 @@ def chance(p_value: float) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
-def counted(number: int, thing: str) -> str:
-    """Write a number of things."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def counted(number: int, thing: str, things: str = "") -> str:
+    """Write a number of things; the plural is the singular with an s, unless it is given."""
+    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def _number(metric: str, value: float) -> str:
-    return f"{value * 100:+.2f}" if unit(metric) == "points" else f"{value:+.4f}"
+    return f"{value * 100:+.2f}" if is_share(metric) else f"{value:+.4f}"

@@ -72,7 +72,7 @@ def check_trial(raw: Mapping[str, Any], resolve: Resolve) -> CheckedTrial:
 
 def check_study(study: Study, trial: CheckedTrial, resolve: Resolve) -> list[Problem]:
     """Return what is wrong with the other parts of a study in view of its trial."""
-    problems = list(_check_grace(study, trial))
+    problems = [*_check_grace(study, trial), *_check_confirm(study)]
     if trial.problems:
         return problems
     if study.search.sampler == "grid":
@@ -80,6 +80,15 @@ def check_study(study: Study, trial: CheckedTrial, resolve: Resolve) -> list[Pro
     if study.search.sampler == "cmaes":
         problems += _check_continuous(trial)
     return [*problems, *_check_baselines(study, trial, resolve)]
+
+
+def _check_confirm(study: Study) -> Iterator[Problem]:
+    if study.confirm.seeds and study.objective.metric == "train_loss":
+        yield Problem(
+            ("objective", "metric"),
+            "train_loss has no counterpart on the test split, by which fresh seeds are scored; set confirm.seeds: 0 or "
+            "optimise val_nll",
+        )
 
 
 def _follows(problem: Problem, impossible: Sequence[Problem]) -> bool:
