@@ -105,3 +105,13 @@ def test_a_study_without_a_baseline_yet_says_so(command: Command, tmp_path):
     answer = command("recommend", "simulated")
     assert answer.code == 2
     assert "no trial without mixing" in answer.err
+
+
+def test_a_study_that_has_no_answer_yet_does_not_hide_the_others(command: Command, study, tmp_path):
+    confirm_all(confirming(study.spec, study.study))
+    path = tmp_path / "empty.yaml"
+    path.write_text(STUDY.replace("name: simulated", "name: empty"))
+    begin(spec.load(path))
+    first, second = command("compare", "simulated", "empty").json
+    assert (first["verdict"], first["dataset"]) == ("use", "digits")
+    assert (second["verdict"], second["effect"]) == (None, None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rich.box
 from rich.table import Table
 
+from tuner.catalog import called
 from tuner.cli import output
 from tuner.errors import UsageError
 from tuner.report import words
@@ -32,19 +33,25 @@ def _answer(name: str) -> dict[str, Any]:
     result = stored.stored(name)
     try:
         found = recommendation.read(name).as_json()
-    except ValueError as error:
-        raise UsageError(f"study {name}: {error}") from error
+    except ValueError as error:  # no trial without mixing was started: the others have answers all the same
+        found = {"verdict": None, "policy": None, "effect": None, "reasons": [str(error)]}
     responses = recommendation.read_responses(name)
-    dataset = next(iter(result.trials)).params.get("dataset.name") if result.trials else None
     return {
         "study": name,
-        "dataset": dataset,
+        "dataset": _dataset(result.trials[0].config["dataset"]) if result.trials else None,
         "state": result.state.value,
         "verdict": found["verdict"],
         "policy": found["policy"],
         "effect": found["effect"],
+        "reasons": found["reasons"],
         "alphas": [_alpha(one) for one in responses],
     }
+
+
+def _dataset(dataset: Mapping[str, Any]) -> str:
+    """Return what tells a study's data from another's: the function or name, and the path where there is one."""
+    path = dataset.get("path")
+    return f"{called(dataset)} {path}" if path else called(dataset)
 
 
 def _alpha(response: Response) -> dict[str, Any]:
@@ -64,6 +71,9 @@ def _verdicts(answers: Sequence[dict[str, Any]]) -> Table:
     table = Table("study", "data", "verdict", "policy", "against no mixing", "interval", box=rich.box.SIMPLE)
     for one in answers:
         effect = one["effect"]
+        if effect is None:
+            table.add_row(one["study"], str(one["dataset"]), *one["reasons"])
+            continue
         known = effect["low"] is not None
         table.add_row(
             one["study"],
