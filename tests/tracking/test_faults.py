@@ -12,7 +12,7 @@ import pytest
 from tests.tracking.examples import closed, metrics, store_in
 from tuner.errors import ServiceError
 from tuner.results import StudyState, TrialState
-from tuner.tracking import Destination, Tracking, child_runs, ids, probe_mlflow, recorder
+from tuner.tracking import Destination, Tracking, child_runs, ids, probe_mlflow, writer
 
 
 def report_a_trial(tracking: Tracking, study: str) -> float:
@@ -66,7 +66,7 @@ def test_store_that_comes_back_gets_everything(store: Destination, tmp_path: Pat
 
 
 def test_records_beyond_the_bound_are_counted(store: Destination, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(recorder, "CAPACITY", 10)
+    monkeypatch.setattr(writer, "CAPACITY", 10)
     tracking = Tracking(Destination("http://127.0.0.1:9"))
     report_a_trial(tracking, "many")
     assert tracking.close(0).unwritten == 104

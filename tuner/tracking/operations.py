@@ -155,6 +155,25 @@ class ModelTrained:
     model: RegisteredModel
 
 
+@dataclass(frozen=True)
+class Progressed:
+    """How far a study has come, `step` trials into it; a step that its run has is not recorded again."""
+
+    study: str
+    at_ms: int
+    step: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class OrphansEnded:
+    """No training of this kind goes on: runs that a driver left running when it died end here."""
+
+    study: str
+    at_ms: int
+    kind: Kind = "trial"
+
+
 Operation = (
     StudyStarted
     | TrialStarted
@@ -165,6 +184,8 @@ Operation = (
     | Described
     | DatasetUsed
     | ModelTrained
+    | Progressed
+    | OrphansEnded
 )
 
 

@@ -90,6 +90,11 @@ class Runs:
         runs = self._search(experiment.experiment_id, wanted) if experiment else iter(())
         return {int(run.data.tags[TRIAL_TAG]): run.info.run_id for run in runs}
 
+    def running(self, study: str, kind: Kind) -> list[str]:
+        """Return the runs of this kind that nobody has ended."""
+        wanted = self._wanted(study, f"tags.`{KIND_TAG}` = '{kind}' and attributes.status = 'RUNNING'")
+        return [run.info.run_id for run in self._search(self.experiment(study), wanted)]
+
     def _create(self, study: str, name: str, at_ms: int, tags: dict[str, str]) -> str:
         tags = {STUDY_TAG: study, "mlflow.source.name": "tuner", **tags}
         if self._identity:
@@ -99,8 +104,18 @@ class Runs:
         return str(run.info.run_id)
 
     def _found(self, study: str, own: str) -> str | None:
-        runs = self._search(self.experiment(study), self._wanted(study, own))
-        return next((run.info.run_id for run in runs), None)
+        """Return the run that is described; where one was made twice, the older, and the other is taken away.
+
+        A server that is slow to answer may make a run long after we stopped waiting and asked again.
+        """
+        found = list(self._search(self.experiment(study), self._wanted(study, own)))
+        if not self._identity:  # they may be of several studies
+            return found[0].info.run_id if found else None
+        found.sort(key=lambda run: (not run.data.metrics, not run.data.params, run.info.start_time, run.info.run_id))
+        for double in found[1:]:
+            if not double.data.metrics:
+                self._client.delete_run(double.info.run_id)
+        return found[0].info.run_id if found else None
 
     def _wanted(self, study: str, own: str) -> str:
         same = f" and tags.`{IDENTITY_TAG}` = '{self._identity}'" if self._identity else ""

@@ -5,7 +5,7 @@ Imported by `connection.open_store` alone: MLflow reads some of its settings whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,18 @@ from mlflow.exceptions import MlflowException
 from tuner.results import StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure
 from tuner.tracking.destination import Destination
-from tuner.tracking.encoding import finite_or_nan, not_finite, param_texts, run_name, tag_texts
+from tuner.tracking.encoding import (
+    PARAM_LENGTH,
+    TAG_LENGTH,
+    changes,
+    finite_or_nan,
+    name,
+    not_finite,
+    param_texts,
+    portions,
+    run_name,
+    tag_texts,
+)
 from tuner.tracking.files import log_file
 from tuner.tracking.inputs import log_dataset
 from tuner.tracking.operations import (
@@ -28,6 +39,8 @@ from tuner.tracking.operations import (
     Kind,
     ModelTrained,
     Operation,
+    OrphansEnded,
+    Progressed,
     RunIds,
     StudyEnded,
     StudyStarted,
@@ -55,18 +68,13 @@ STUDY_STATUS: Mapping[StudyState, str] = {
 NOTE_TAG = "mlflow.note.content"
 """What MLflow shows as a run's description, as Markdown."""
 
+CHANGED_TAG = "tuner.changed"
+"""Says what of a run is not recorded as it was given."""
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-_FINAL_CODES = {
-    "BAD_REQUEST",
-    "CUSTOMER_UNAUTHORIZED",
-    "ENDPOINT_NOT_FOUND",
-    "INVALID_PARAMETER_VALUE",
-    "NOT_IMPLEMENTED",
-    "PERMISSION_DENIED",
-    "UNAUTHENTICATED",
-}
-"""Answers that stay the same however often one asks."""
+_FINAL_CODES = {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "NOT_IMPLEMENTED"}
+"""Answers that stay the same however often one asks; a wrong password or address is mended in time."""
 
 
 class Store:
@@ -75,7 +83,7 @@ class Store:
     def __init__(self, destination: Destination, identity: str = "") -> None:
         self._destination = destination
         self._identity = identity
-        self._epochs: dict[str, set[int]] = {}
+        self._steps: dict[tuple[str, str], set[int]] = {}
         with _failures_told(destination):
             if destination.database is not None:
                 # MLflow itself would try for minutes to open a database in a folder that cannot be made.
@@ -83,10 +91,10 @@ class Store:
             self._client = MlflowClient(tracking_uri=destination.uri)
             self._runs = Runs(self._client, destination, identity)
 
-    def apply(self, operation: Operation) -> RunIds:
-        """Write one record, and return where."""
+    def apply(self, operation: Operation, *more: Operation) -> RunIds:
+        """Write a record, or several epochs of one trial in one request, and return where."""
         with _failures_told(self._destination):
-            run_id = self._apply(operation)
+            run_id = self._apply(operation, more)
             return RunIds(self._runs.experiment(operation.study), run_id)
 
     def find(self, study: str) -> RunIds | None:
@@ -109,18 +117,22 @@ class Store:
         with _failures_told(self._destination):
             self._client.search_experiments(max_results=1)
 
-    def _apply(self, operation: Operation) -> str:
+    def _apply(self, operation: Operation, more: Sequence[Operation]) -> str:
         match operation:
             case StudyStarted():
                 return self._start_study(operation)
             case TrialStarted():
                 return self._start_trial(operation)
             case EpochEnded():
-                return self._log_epoch(operation)
+                return self._log_epochs([operation, *(one for one in more if isinstance(one, EpochEnded))])
             case TrialEnded():
                 return self._end_trial(operation)
             case StudyEnded():
                 return self._end_study(operation)
+            case Progressed():
+                return self._log_progress(operation)
+            case OrphansEnded():
+                return self._end_orphans(operation)
             case Described():
                 run_id = self._runs.study(operation.study, operation.at_ms)
                 self._log(run_id, tags={NOTE_TAG: operation.text})
@@ -157,24 +169,44 @@ class Store:
         return run_id
 
     def _start_trial(self, event: TrialStarted) -> str:
-        name = event.name or run_name(event.number, event.params)
+        title = event.name or run_name(event.number, event.params)
         run_id = self._runs.trial(
-            event.study, event.number, event.at_ms, kind=event.kind, name=name, parent=event.parent
+            event.study, event.number, event.at_ms, kind=event.kind, name=title, parent=event.parent
         )
-        self._client.update_run(run_id, status="RUNNING", name=name)
+        self._client.update_run(run_id, status="RUNNING", name=title)
         self._log(run_id, params=event.params, tags={"state": "running", **event.tags})
         return run_id
 
-    def _log_epoch(self, event: EpochEnded) -> str:
-        run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind)
-        values, epoch = event.metrics.as_dict(), event.metrics.epoch
-        known = self._known_epochs(run_id, next(iter(values)))
-        if epoch not in known:
-            broken = not_finite(values)
-            tags = {"not_finite": f"epoch {epoch}: {broken}"} if broken else {}
-            self._log(run_id, metrics=values, at_ms=event.at_ms, step=epoch, tags=tags)
-            known.add(epoch)
+    def _log_epochs(self, events: Sequence[EpochEnded]) -> str:
+        first = events[0]
+        run_id = self._runs.trial(first.study, first.number, first.at_ms, kind=first.kind)
+        known = self._known_steps(run_id, next(iter(first.metrics.as_dict())))
+        fresh = {event.metrics.epoch: event for event in events if event.metrics.epoch not in known}
+        metrics = [
+            Metric(name(key), finite_or_nan(value), event.at_ms, epoch)
+            for epoch, event in fresh.items()
+            for key, value in event.metrics.as_dict().items()
+        ]
+        told = {epoch: not_finite(event.metrics.as_dict()) for epoch, event in fresh.items()}
+        broken = [f"epoch {epoch}: {wrong}" for epoch, wrong in told.items() if wrong]
+        self._log_metrics(run_id, metrics, {"not_finite": "; ".join(broken)} if broken else {})
+        known |= set(fresh)
         return run_id
+
+    def _log_progress(self, event: Progressed) -> str:
+        run_id = self._runs.study(event.study, event.at_ms)
+        known = self._known_steps(run_id, next(iter(event.metrics)))
+        if event.step not in known:
+            points = [Metric(name(key), value, event.at_ms, event.step) for key, value in event.metrics.items()]
+            self._log_metrics(run_id, points)
+            known.add(event.step)
+        return run_id
+
+    def _end_orphans(self, event: OrphansEnded) -> str:
+        for run_id in self._runs.running(event.study, event.kind):
+            self._log(run_id, tags={"state": "interrupted", "cause": "its driver ended without a word"})
+            self._client.set_terminated(run_id, TRIAL_STATUS[TrialState.RUNNING], event.at_ms)
+        return self._runs.study(event.study, event.at_ms)
 
     def _end_trial(self, event: TrialEnded) -> str:
         run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind)
@@ -199,22 +231,28 @@ class Store:
         params: Mapping[str, Any] = _NOTHING,
         tags: Mapping[str, Any] = _NOTHING,
         at_ms: int = 0,
-        step: int = 0,
     ) -> None:
-        """Write in one batch; the client cuts it to MLflow's 100 parameters, 100 tags and 1,000 metrics a request."""
-        self._client.log_batch(
-            run_id,
-            metrics=[Metric(key, finite_or_nan(value), at_ms, step) for key, value in metrics.items()],
-            params=[Param(key, value) for key, value in param_texts(params).items()],
-            tags=[RunTag(key, value) for key, value in tag_texts(tags).items()],
-        )
+        """Write values of the whole run within MLflow's limits, and what was changed for them as a tag."""
+        changed = [*changes(params, PARAM_LENGTH), *changes(tags, TAG_LENGTH)]
+        noted = {CHANGED_TAG: "; ".join(changed)} if changed else {}
+        for some in portions(param_texts(params)):
+            self._client.log_batch(run_id, params=[Param(key, value) for key, value in some.items()])
+        points = [Metric(name(key), finite_or_nan(value), at_ms, 0) for key, value in metrics.items()]
+        self._log_metrics(run_id, points, {**tags, **noted})
 
-    def _known_epochs(self, run_id: str, metric: str) -> set[int]:
-        """Return the epochs that a run has; a batch is written whole or not at all, so one metric tells for all."""
-        if run_id not in self._epochs:
+    def _log_metrics(self, run_id: str, metrics: Sequence[Metric], tags: Mapping[str, Any] = _NOTHING) -> None:
+        """Write points and tags, in one request where these are few."""
+        first, *others = list(portions(tag_texts(tags))) or [{}]
+        self._client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, value) for key, value in first.items()])
+        for some in others:
+            self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in some.items()])
+
+    def _known_steps(self, run_id: str, metric: str) -> set[int]:
+        """Return the steps that a run has; a request is written whole or not at all, so one metric tells for all."""
+        if (run_id, metric) not in self._steps:
             points = [] if run_id in self._runs.created else self._client.get_metric_history(run_id, metric)
-            self._epochs[run_id] = {point.step for point in points}
-        return self._epochs[run_id]
+            self._steps[run_id, metric] = {point.step for point in points}
+        return self._steps[run_id, metric]
 
 
 @contextmanager

@@ -1,0 +1,240 @@
+"""The thread that writes to MLflow: in order, in batches, again and again where it fails, by way of a spool on disk.
+
+The study's side only puts records into a queue. What cannot be sent goes to the spool with all that comes after it, so
+memory is bounded however long MLflow is away, and what is there when the study ends is sent by a later process. What
+the spool cannot hold either is counted, and told to MLflow again from the study's own storage (`tuner sync`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.tracking.batches import batches, halves
+from tuner.tracking.connection import TrackingFailure, open_store
+from tuner.tracking.destination import Destination
+from tuner.tracking.operations import Operation, RunIds
+from tuner.tracking.spool import Spool
+
+if TYPE_CHECKING:
+    from tuner.tracking.store import Store
+
+CAPACITY = 20_000
+"""Records that may wait in memory: about 16 MB."""
+
+SPOOL_FROM = 5_000
+"""Records that wait before they go to the disk: MLflow is slow, or away."""
+
+AT_ONCE = 1_000
+"""Records looked at together: what can go in one request is found among them."""
+
+ATTEMPTS = 10
+"""After so many, of a server that answers otherwise, a record is given up: it would hold up all others for ever."""
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+
+_GUARD_SECONDS = 0.1
+
+
+class Writer:
+    """Sends what is put to it; `seen` is told of each record where it stands in MLflow."""
+
+    def __init__(
+        self, destination: Destination, identity: str, folder: Path | None, seen: Callable[[Operation, RunIds], None]
+    ) -> None:
+        self._destination = destination
+        self._identity = identity
+        self._folder = folder
+        self._seen = seen
+        self._spool: Spool | None = None
+        self._store: Store | None = None
+        self._waiting: deque[Operation] = deque()
+        self._in_hand: deque[list[Operation]] = deque()
+        self._is_spooled = False  # what is in hand is also on disk
+        self._failures = 0
+        self._lost = 0
+        self.written = 0
+        self.error = ""
+        self._guard = threading.Lock()  # of all that is in hand and on disk, never held while MLflow is asked
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._write_all, name="tuner-tracking", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_failing(self) -> bool:
+        """Tell whether MLflow did not take what it was last told."""
+        return self._failures > 0
+
+    def put(self, operation: Operation) -> None:
+        """Take a record, at once and whatever happens; once in many thousand the disk has to take them all."""
+        if self._closing.is_set():
+            self._lose(1, "the study reported to MLflow after the tracking was closed")
+            return
+        if len(self._waiting) >= CAPACITY and self._guard.acquire(timeout=_GUARD_SECONDS):
+            try:
+                self._keep()
+            finally:
+                self._guard.release()
+        if len(self._waiting) >= CAPACITY:
+            self._lose(1, f"more than {CAPACITY} records waited for MLflow at {self._destination.shown}")
+        else:
+            self._waiting.append(operation)
+            self._wake.set()
+
+    def close(self, timeout_seconds: float) -> None:
+        """Wait until all is sent, at most so long; then keep the rest on disk."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(timeout_seconds)
+        with self._guard:
+            self._abandoned.set()
+            if self._thread.is_alive() and not self.error:
+                self.error = (
+                    f"MLflow at {self._destination.shown} did not take everything within {timeout_seconds:g} seconds"
+                )
+            self._keep()
+
+    def unsent(self) -> tuple[int, int]:
+        """Return how many records wait, and how many were given up."""
+        on_disk = self._spool.waiting(sum(map(len, self._in_hand)) if self._is_spooled else None) if self._spool else 0
+        in_hand = 0 if self._is_spooled else sum(map(len, self._in_hand))
+        damaged = self._spool.damaged if self._spool else 0
+        return on_disk + in_hand + len(self._waiting), self._lost + damaged
+
+    def _write_all(self) -> None:
+        try:
+            self._open_spool()
+            while not self._abandoned.is_set() and self._take():
+                while self._in_hand and not self._abandoned.is_set():
+                    self._send(self._in_hand[0])
+        except Exception as error:  # ours, and no reason to lose what waits: `close` keeps it
+            self.error = f"the thread that writes to MLflow broke off: {error!r}"
+
+    def _open_spool(self) -> None:
+        if self._folder is None:
+            return
+        try:
+            self._spool = Spool(self._folder, self._identity)
+        except OSError as error:
+            self.error = f"{self._folder} cannot be used: {error.strerror or error}"
+
+    def _take(self) -> bool:
+        """Take the next records in hand, those on disk first; wait for some, and say no when none will come."""
+        while True:
+            with self._guard:
+                if self._abandoned.is_set():
+                    return False
+                self._finish()
+                self._next()
+                if self._in_hand:
+                    return True
+            if self._closing.is_set() and not self._waiting:
+                return False
+            self._wake.wait()
+            self._wake.clear()
+
+    def _finish(self) -> None:
+        """Tell the spool that what was taken from it has been sent."""
+        if self._is_spooled and self._spool:
+            try:
+                self._spool.sent()
+            except OSError as error:  # it is sent again by the next process, which changes nothing
+                self.error = f"{self._folder} cannot be written: {error.strerror or error}"
+        self._is_spooled = False
+
+    def _next(self) -> None:
+        if len(self._waiting) >= SPOOL_FROM:
+            self._keep()
+        if self._spool and self._spool.pending:
+            try:
+                self._in_hand = deque(batches(self._spool.next(AT_ONCE)))
+                self._is_spooled = True
+            except OSError as error:
+                self._lose(self._spool.pending, f"{self._folder} cannot be read: {error.strerror or error}")
+                self._spool = None
+            return
+        taken = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+        self._in_hand = deque(batches(taken))
+
+    def _keep(self) -> None:
+        """Put all that is in memory behind what waits on disk, or leave it where it is if the disk takes nothing."""
+        if self._spool is None:
+            return
+        in_hand = [] if self._is_spooled else list(chain.from_iterable(self._in_hand))
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            if in_hand or waiting:
+                self._spool.append([*in_hand, *waiting])
+        except OSError as error:
+            self._waiting.extendleft(reversed(waiting))
+            self.error = f"{self._folder} cannot be written: {error.strerror or error}"
+        else:
+            if not self._is_spooled:
+                self._in_hand.clear()
+
+    def _send(self, batch: list[Operation]) -> None:
+        try:
+            where = self._write(batch)
+        except TrackingFailure as failure:
+            self._answer(batch, failure)
+            return
+        with self._guard:
+            if self._abandoned.is_set():
+                return  # another process may have it now; what it says again is there already
+            self._in_hand.popleft()
+            self.written += len(batch)
+            self._failures = 0
+        for one in batch:
+            self._seen(one, where)
+
+    def _write(self, batch: list[Operation]) -> RunIds:
+        if self._store is None:
+            self._store = open_store(self._destination, self._identity)
+        return self._store.apply(*batch)
+
+    def _answer(self, batch: list[Operation], failure: TrackingFailure) -> None:
+        """Do about a failure what can be done: smaller batches, another attempt later, or none."""
+        # Whether the write arrived is not known, so nothing that was remembered holds.
+        self._store = None
+        is_hopeless = failure.is_final or (self._failures + 1 >= ATTEMPTS and self._answers())
+        with self._guard:
+            if self._abandoned.is_set():
+                return
+            self.error = str(failure)
+            if failure.is_too_large and len(batch) > 1:
+                self._in_hand.popleft()
+                self._in_hand.extendleft(reversed(halves(batch)))
+                return
+            self._failures += 1
+            if is_hopeless or failure.is_too_large:
+                self._in_hand.popleft()
+                self._lose(len(batch), self.error)
+                self._failures = 0
+                return
+            self._keep()
+        self._pause()
+
+    def _answers(self) -> bool:
+        """Tell whether MLflow answers a question that has nothing to do with what it does not take."""
+        try:
+            open_store(self._destination).answer()
+        except TrackingFailure:
+            return False
+        return True
+
+    def _pause(self) -> None:
+        if self._closing.is_set():
+            self._abandoned.wait(FIRST_PAUSE_SECONDS)
+        else:
+            self._closing.wait(min(FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE_SECONDS))
+
+    def _lose(self, count: int, words: str) -> None:
+        self._lost += count
+        self.error = words
