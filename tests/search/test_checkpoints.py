@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.search.conftest import again, begin, metrics, rising, train
-from tuner.results import TrialState, best_of
+from tuner.results import TrialRecord, TrialState, best_of
 from tuner.search import checkpoints, storage
 from tuner.search.checkpoints import KeptCheckpoints
 
@@ -213,3 +213,30 @@ def _tolerant(come_and_go, number: int) -> None:
         except OSError:
             continue
         return
+
+
+def test_a_confirmation_keeps_the_networks_of_the_chosen_trainings_that_ran_to_the_end(load):
+    search = begin(load())
+    confirming = storage.confirmation(search.study)
+    chosen, other, failed = (
+        TrialRecord(number, state, "", {}, (0.5,), {}, seed)
+        for number, state, seed in (
+            (0, TrialState.COMPLETE, 1000),
+            (1, TrialState.COMPLETE, 1001),
+            (2, TrialState.FAILED, 1000),
+        )
+    )
+    networks = [
+        checkpoints.trained(checkpoints.last(confirming.study_name, one.number)) for one in (chosen, other, failed)
+    ]
+    networks[0].parent.mkdir(parents=True, exist_ok=True)
+    kept = KeptCheckpoints(confirming.study_name, [], maximise=True, keeps=lambda one: one.seed == 1000)
+    for one in (chosen, other, failed):
+        kept.trial_started(one)
+    for path in networks:
+        path.touch()
+    for one in (chosen, other, failed):
+        kept.trial_ended(one)
+    assert [path.exists() for path in networks] == [True, False, False]
+    KeptCheckpoints(confirming.study_name, [chosen, other, failed], maximise=True, keeps=lambda one: one.seed == 1000)
+    assert networks[0].exists()

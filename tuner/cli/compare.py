@@ -8,9 +8,9 @@ from typing import Any
 import rich.box
 from rich.table import Table
 
-from tuner.cli import output, words
+from tuner.cli import output
 from tuner.errors import UsageError
-from tuner.results import flatten
+from tuner.report import words
 from tuner.search import recommendation, stored
 from tuner.selection.answer import Range, Response
 from tuner.selection.words import gain, interval
@@ -69,7 +69,7 @@ def _verdicts(answers: Sequence[dict[str, Any]]) -> Table:
             one["study"],
             str(one["dataset"]),
             one["verdict"],
-            words.policy(flatten({"mixing": one["policy"]})),
+            words.block(one["policy"]),
             gain(effect["metric"], effect["estimate"]) if effect["estimate"] is not None else "",
             interval(effect["metric"], effect["low"], effect["high"]) if known else "",
         )

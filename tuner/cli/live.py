@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli import words
+from tuner.report import words
 from tuner.results import EpochMetrics, TrialRecord, TrialState, best_of, unmixed_baseline
 
 _REFRESH_PER_SECOND = 4

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli import words
+from tuner.report import words
 from tuner.results import EpochMetrics, TrialRecord, TrialState, flatten
 from tuner.search.confirm import ConfirmationBegun
 from tuner.selection.finalists import Candidate, key_of

@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner import spec
-from tuner.cli import live, output, race, verdict, words
+from tuner.cli import live, output, race, verdict
 from tuner.errors import UsageError
 from tuner.home import study_directory, write_whole
+from tuner.report import words
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
 from tuner.search import lease, storage, stored, study
 from tuner.search.confirm import ConfirmationBegun

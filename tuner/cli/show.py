@@ -8,8 +8,9 @@ from typing import Any
 import rich.box
 from rich.table import Table
 
-from tuner.cli import output, run, words
+from tuner.cli import output, run
 from tuner.errors import ServiceError, UsageError
+from tuner.report import words
 from tuner.results import StudyResult, StudyState
 from tuner.search import recommendation, storage, stored
 from tuner.search.safety import Safety

@@ -9,28 +9,24 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli import words
-from tuner.results import flatten
+from tuner.report import words
 from tuner.selection.words import chance, gain, interval
-
-_VERDICTS = {
-    "use": "use it",
-    "no_evidence": "no evidence that mixing helps here: train without it",
-    "not_confirmed": "not confirmed: train without mixing for now",
-}
 
 
 def renderables(found: Mapping[str, Any]) -> list[Table | Text]:
     """Return a recommendation (as JSON) as people read it: the answer, the reasons, the candidates."""
     metric = found["effect"]["metric"]
-    lines = [f"{_policy(found['policy'])}: {_VERDICTS[found['verdict']]}", *(f"  {one}" for one in found["reasons"])]
+    lines = [
+        f"{words.block(found['policy'])}: {words.VERDICTS[found['verdict']]}",
+        *(f"  {one}" for one in found["reasons"]),
+    ]
     lines += [f"  note: {one}" for one in found["warnings"]]
     table = Table("policy", "why", "seeds", "mean", "against no mixing", "interval", "p", box=rich.box.SIMPLE)
     for one in found["candidates"]:
         difference = "" if one["is_baseline"] or one["estimate"] is None else gain(metric, one["estimate"])
         known = one["low"] is not None and not one["is_baseline"]
         table.add_row(
-            _policy(one["mixing"]),
+            words.block(one["mixing"]),
             one["origin"],
             str(len(one["scores"])),
             "" if one["mean"] is None else words.metric(metric, one["mean"]),
@@ -39,7 +35,3 @@ def renderables(found: Mapping[str, Any]) -> list[Table | Text]:
             chance(one["p_value"]) if known else "",
         )
     return [table, Text("\n".join(lines))]
-
-
-def _policy(mixing: Mapping[str, Any]) -> str:
-    return words.policy(flatten({"mixing": mixing}))

@@ -93,6 +93,13 @@ class LoadedPolicy:
         """The depths, 1 and more, at which the policy mixes what the model's stages return."""
         return tuple(sorted({depth for method in self._policy.methods() for depth in method.depths if depth > 0}))
 
+    @property
+    def model_wanted_for(self) -> str:
+        """What the policy needs the model for, in words, so that it is to be attached; empty where it needs none."""
+        if self.hidden_depths:
+            return f"depths {list(self.hidden_depths)}, which are hidden layers"
+        return model_wanted_by(self._policy)
+
     def attach(self, model: nn.Module, stages: Sequence[str] = ()) -> Attached:
         """Return the policy for this model: `logits, targets = attached(images, labels)`; see `Attached`.
 
@@ -112,10 +119,8 @@ class LoadedPolicy:
         Raises:
             ValueError: the policy needs the model, which a DataLoader has not.
         """
-        needing = model_wanted_by(self._policy)
-        if self.hidden_depths:
-            needing = f"depths {list(self.hidden_depths)}, which are hidden layers"
-        if needing:
+        if self.model_wanted_for:
+            needing = self.model_wanted_for
             raise ValueError(f"a DataLoader has no model, and this policy needs one for {needing}; use policy.attach")
         return Collate(self, collate_fn)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ _TITLE_WIDTH, _HISTOGRAM_WIDTH = 1.75, 1.9
 _LONGEST_CLASS = 13
 
 
-def draw(rows: Sequence[Row], path: Path, heading: str) -> None:
+def draw(rows: Sequence[Row], to: Path | BinaryIO, heading: str) -> None:
     """Write a sheet as PNG: a row for each method, its images with their targets, and the law of the own share.
 
     Raises:
@@ -34,7 +35,7 @@ def draw(rows: Sequence[Row], path: Path, heading: str) -> None:
             _image(place, image, target)
         _histogram(axes[-1], row)
     grid[-1][-1].set_xlabel("example's own share (or largest)", fontsize=7)
-    figure.savefig(path, format="png", facecolor="white")
+    figure.savefig(to, format="png", facecolor="white")
 
 
 def _title(axes: Axes, row: Row) -> None:

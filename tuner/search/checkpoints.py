@@ -1,14 +1,17 @@
-"""Which checkpoints a study keeps: the last one of each trial that can go on, and the best trial's trained network.
+"""Which checkpoints a study keeps: the last one of each trial that can go on, and the trained networks people use.
+
+Of a search that is the best trial's network; of a confirmation each policy's on the first fresh seed, which is chosen
+before anybody sees a score.
 
 Workers write them, each its own trial's, into one folder that all nodes share; the driver removes what no longer
 serves, as trials end and before it begins. So whatever a killed worker or driver left behind goes at the next chance,
-and what lies there is bounded by the trials that run at a time, not by how many there are.
+and what lies there is bounded by the trials that run or are paused at a time, not by how many there are.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,11 +67,22 @@ def require_room(path: Path, more_bytes: int, budget_bytes: int | None) -> None:
 
 
 class KeptCheckpoints:
-    """An observer that removes what no longer serves; made by the driver before a trial runs, from all stored ones."""
+    """An observer that removes what no longer serves; made by the driver before a trial runs, from all stored ones.
 
-    def __init__(self, study: str, trials: Sequence[TrialRecord], maximise: bool) -> None:
+    It keeps the network of the best trial, or of each that `keeps` names among those that ran to the end.
+    """
+
+    def __init__(
+        self,
+        study: str,
+        trials: Sequence[TrialRecord],
+        maximise: bool,
+        keeps: Callable[[TrialRecord], bool] | None = None,
+    ) -> None:
         self._study = study
         self._maximise = maximise
+        self._keeps = keeps
+        self._chosen = {one.number for one in trials if self._is_chosen(one)}
         self._best = best_of(trials, maximise)
         self._unfinished = {trial.number for trial in trials if trial.state is TrialState.RUNNING}
         self._begun: set[int] = set()
@@ -89,6 +103,8 @@ class KeptCheckpoints:
         self._begun.discard(trial.number)
         self._unfinished.discard(trial.number)
         self._best = best_of([*filter(None, [self._best]), trial], self._maximise)
+        if self._is_chosen(trial):
+            self._chosen.add(trial.number)
         self._sweep()
 
     def noted(self, words: str) -> None:
@@ -117,9 +133,17 @@ class KeptCheckpoints:
 
     def _serves(self, number: int, is_last: bool, is_trained: bool) -> bool:
         """Tell whether a file is of use: a trial whose last epoch is stored ends without training again."""
-        if is_trained and self._best is not None and number == self._best.number:
+        if is_trained and self._is_kept(number):
             return True
         return number in (self._unfinished if is_last or is_trained else self._begun)
+
+    def _is_kept(self, number: int) -> bool:
+        if self._keeps is not None:
+            return number in self._chosen
+        return self._best is not None and number == self._best.number
+
+    def _is_chosen(self, trial: TrialRecord) -> bool:
+        return trial.state is TrialState.COMPLETE and self._keeps is not None and self._keeps(trial)
 
 
 def _prefix(study: str) -> str:

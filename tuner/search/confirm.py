@@ -72,7 +72,10 @@ def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Obse
     observers = observe(ConfirmationBegun(candidates, fresh_seeds(spec), draws.trials_wanted, over))
     record = ConfirmationRecord(spec, study, confirming, candidates)
     storage.set_state(confirming, state=StudyState.RUNNING.value, recorded=False)
-    kept = KeptCheckpoints(confirming.study_name, storage.records(confirming), spec.objective.mode == "max")
+    first = fresh_seeds(spec)[0]
+    maximise = spec.objective.mode == "max"
+    known = storage.records(confirming)
+    kept = KeptCheckpoints(confirming.study_name, known, maximise, keeps=lambda one: one.seed == first)
     search = Search(
         replace(spec, scheduler=Scheduler(name="fifo"), limits=_without_budget(spec.limits)),
         confirming,

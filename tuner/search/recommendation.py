@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -11,12 +12,13 @@ import optuna
 from tuner import spec, trial
 from tuner.errors import UsageError
 from tuner.results import StudyResult, flatten
-from tuner.search import ranges, storage
-from tuner.search.seeds import fresh_seeds, scores
+from tuner.search import checkpoints, ranges, storage
+from tuner.search.seeds import fresh_seeds, scores, tested, training_of, trainings
 from tuner.selection.answer import Response
 from tuner.selection.finalists import Candidate, candidates
 from tuner.selection.recommend import Recommendation, recommend
 from tuner.selection.response import Group, responses
+from tuner.selection.second_axes import SecondAxes, second_axes
 from tuner.spec.study import Study
 
 
@@ -77,7 +79,7 @@ def read(name: str) -> Recommendation:
         ValueError: its search has not started a trial without mixing yet.
     """
     study = storage.load(name)
-    return of(_settings(study), study, storage.confirmation_if_begun(study))
+    return of(settings_of(study), study, storage.confirmation_if_begun(study))
 
 
 def read_responses(name: str) -> tuple[Response, ...]:
@@ -87,10 +89,51 @@ def read_responses(name: str) -> tuple[Response, ...]:
         UsageError: there is no such study, or it was begun before studies kept their file.
     """
     study = storage.load(name)
-    return responses_of(_settings(study), study)
+    return responses_of(settings_of(study), study)
 
 
-def _settings(study: optuna.Study) -> Study:
+def read_second_axes(name: str) -> tuple[SecondAxes, ...]:
+    """Return what fresh seeds say of a stored study's candidates beside the objective; none before any was trained.
+
+    Raises:
+        UsageError: there is no such study, or it was begun before studies kept their file.
+        ValueError: its search has not started a trial without mixing yet.
+    """
+    study = storage.load(name)
+    confirming = storage.confirmation_if_begun(study)
+    if confirming is None:
+        return ()
+    return second_axes(candidates_of(settings_of(study), study), tested(confirming))
+
+
+def read_network(name: str) -> Path | None:
+    """Return the file of the network that was trained on the first fresh seed by what a stored study recommends.
+
+    It is for `tuner.trial.load_network`; None where nothing was trained on fresh seeds, or the file is gone. The seed
+    is not chosen by its score, so the mean over the seeds is what to expect of it.
+
+    Raises:
+        UsageError: there is no such study, or it was begun before studies kept their file.
+        ValueError: its search has not started a trial without mixing yet.
+    """
+    study = storage.load(name)
+    confirming = storage.confirmation_if_begun(study)
+    if confirming is None:
+        return None
+    settings = settings_of(study)
+    used = of(settings, study, confirming).used
+    wanted = used.key, fresh_seeds(settings)[0]
+    numbers = [one.number for one in trainings(confirming) if training_of(one) == wanted]
+    paths = [checkpoints.trained(checkpoints.last(confirming.study_name, number)) for number in numbers]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def settings_of(study: optuna.Study) -> Study:
+    """Return the settings of a stored study's file.
+
+    Raises:
+        UsageError: it was begun before studies kept their file.
+    """
     source = study.user_attrs.get("source")
     if source is None:
         name = study.study_name

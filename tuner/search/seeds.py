@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from optuna.trial import TrialState as OptunaState
 
 from tuner.search.live import TEST_SCORES
 from tuner.search.search import RETRIED
+from tuner.search.storage import history
 from tuner.selection.finalists import Candidate
 from tuner.selection.racing import Race, race
+from tuner.selection.second_axes import LARGER_IS_BETTER, Tested
 from tuner.spec import StudySpec
 from tuner.spec.study import Study
 
@@ -111,6 +114,27 @@ def scores(study: optuna.Study, metric: str) -> dict[str, dict[int, float | None
         failed = frozen.state is not OptunaState.COMPLETE
         found.setdefault(key, {})[seed] = None if failed else _score(scores_on_test(frozen), frozen, metric)
     return found
+
+
+def tested(study: optuna.Study) -> dict[str, dict[int, Tested]]:
+    """Return all that each candidate scored on the test split, by its key and seed, of trainings that did not fail."""
+    found: dict[str, dict[int, Tested]] = {}
+    for frozen in trainings(study):
+        scored = scores_on_test(frozen)
+        if frozen.state is OptunaState.COMPLETE and scored:
+            key, seed = training_of(frozen)
+            seconds = [metrics.seconds for metrics in history(frozen)]
+            found.setdefault(key, {})[seed] = Tested(
+                {name: float(scored[name]) for name in LARGER_IS_BETTER if name in scored},
+                _by_class(scored),
+                statistics.median(seconds) if seconds else None,
+            )
+    return found
+
+
+def _by_class(scored: Mapping[str, Any]) -> tuple[float | None, ...]:
+    pairs = zip(scored.get("class_accuracy", ()), scored.get("class_examples", ()), strict=True)
+    return tuple(float(accuracy) if examples else None for accuracy, examples in pairs)
 
 
 def scores_on_test(frozen: FrozenTrial) -> Mapping[str, Any]:

@@ -44,7 +44,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     ) -> None:
         """Take the dataset (shared memory, one copy a node) and the first trial.
 
-        With `scores_test` a trial's last step also returns `test`, its scores on the test split, and keeps no network.
+        With `scores_test` a trial's last step also returns `test`, its scores on the test split.
         What all checkpoints take stays below `checkpoint_bytes`.
         """
         assigned = ray.get_runtime_context().get_assigned_resources()
@@ -83,7 +83,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             metrics = self.training.run_epoch(self.validation)
             if metrics.epoch in self.pausing_epochs:
                 self._save_state(self.training, asdict(metrics))
-            if metrics.epoch >= self.training.recipe.epochs and not self.scores_test:
+            if metrics.epoch >= self.training.recipe.epochs:
                 self._save_network(self.training)
             scores = self._test_scores(self.training)
         except torch.AcceleratorError:

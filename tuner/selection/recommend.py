@@ -82,6 +82,13 @@ class Recommendation:
     warnings: tuple[str, ...] = ()
     alpha_interval: Mapping[str, Any] | None = None
 
+    @property
+    def used(self) -> Candidate:
+        """Return the candidate whose policy is to be used: the baseline, unless the verdict is `use`."""
+        if self.verdict is Verdict.USE and self.shown is not None:
+            return self.shown
+        return self.candidates[0].candidate
+
     def as_json(self) -> dict[str, Any]:
         """Return the recommendation in the form that scripts rely on (DESIGN.md, section 4)."""
         return {

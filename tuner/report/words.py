@@ -1,23 +1,35 @@
-"""How metrics, policies and durations are written for people."""
+"""How metrics, policies, verdicts and durations are written for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from tuner.results import TrialRecord
+from tuner.results import TrialRecord, flatten
 
-_SHARES = {"val_accuracy", "val_ece"}
+_SHARES = {"accuracy", "ece"}
+
+VERDICTS: Mapping[str, str] = {
+    "use": "use it",
+    "no_evidence": "no evidence that mixing helps here: train without it",
+    "not_confirmed": "not confirmed: train without mixing for now",
+}
+"""What each verdict asks of the reader."""
 
 
 def metric(name: str, value: float) -> str:
     """Write a metric: shares in percent, others with four digits."""
-    return f"{value * 100:.2f} %" if name in _SHARES else f"{value:.4f}"
+    return f"{value * 100:.2f} %" if _is_share(name) else f"{value:.4f}"
 
 
 def difference(name: str, value: float) -> str:
     """Write the difference of two values of a metric, with its sign."""
-    return f"{value * 100:+.2f} points" if name in _SHARES else f"{value:+.4f}"
+    return f"{value * 100:+.2f} points" if _is_share(name) else f"{value:+.4f}"
+
+
+def block(mixing: Mapping[str, Any]) -> str:
+    """Write a mixing block as `policy` writes it."""
+    return policy(flatten({"mixing": mixing}))
 
 
 def policy(params: Mapping[str, Any]) -> str:
@@ -45,6 +57,10 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _is_share(name: str) -> bool:
+    return name.rpartition("_")[2] in _SHARES
 
 
 def _number(value: Any) -> str:

@@ -1,0 +1,181 @@
+"""The part of a report that answers: the verdict, the curve over alpha, the fresh seeds, what else they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from tuner.report import words
+from tuner.report.document import Block, Bullets, Figure, Paragraph, Section, Table
+from tuner.report.figures import classes, response, seeds
+from tuner.report.figures.classes import ClassChange
+from tuner.report.figures.response import Reference
+from tuner.report.figures.seeds import Finalist
+from tuner.report.figures.style import Quantity, quantity
+from tuner.report.findings import Findings
+from tuner.selection.confirmed import Confirmed
+from tuner.selection.recommend import Recommendation, Verdict
+from tuner.selection.second_axes import SecondAxes
+from tuner.selection.words import amount, chance, counted, gain, interval
+
+_AXES = ("accuracy", "nll", "ece")
+_LUCK = 1.96  # deviations of one training to either side that hold 95 % of them
+
+
+def headline(found: Findings) -> str:
+    """Return the answer in one sentence."""
+    told = found.recommendation
+    if told is None:
+        return "No answer yet: the search has not trained anything without mixing."
+    if told.verdict is not Verdict.USE:
+        return f"{words.VERDICTS[told.verdict].capitalize()}."
+    better = amount(found.metric, told.effect.estimate or 0.0)
+    return f"Use {words.block(told.policy)}: better than no mixing by {better}."
+
+
+def verdict(found: Findings) -> Section:
+    """Return the reasons of the verdict, what weakens it, and the candidates in numbers."""
+    told = found.recommendation
+    if told is None:
+        return Section("verdict", "Verdict", [Paragraph("The search goes on, or ended before its first trial did.")])
+    blocks: list[Block] = [Bullets(told.reasons[1:])] if told.reasons[1:] else []  # the first stands above
+    if told.warnings:
+        blocks.append(Bullets(told.warnings, are_warnings=True))
+    return Section("verdict", "Why", [*blocks, _candidates(found, told)])
+
+
+def alpha(found: Findings) -> Section | None:
+    """Return how the objective answers to alpha, with no mixing beside it; None where no alpha was searched."""
+    if not found.responses:
+        return None
+    shown = quantity(found.metric)
+    draw = partial(response.responses, found.responses, shown, _unmixed(found))
+    caption = (
+        f"{shown.name} after the last epoch by the search's trials. The blue band is where the expected value lies "
+        "with 95 % certainty; the green line is over every alpha that cannot be told from the best; the grey band is "
+        "how far one training without mixing goes by luck."
+    )
+    blocks: list[Block] = [
+        Figure("alpha", lambda size: draw(size=size), caption),
+        Bullets(tuple(f"{one.words}." for one in found.responses)),
+    ]
+    warnings = tuple(warning for one in found.responses for warning in one.warnings)
+    if warnings:
+        blocks.append(Bullets(warnings, are_warnings=True))
+    return Section("alpha", "Which alpha", blocks)
+
+
+def fresh_seeds(found: Findings) -> Section | None:
+    """Return the finalists' seeds as dots beside no mixing's; None before any was trained."""
+    told = found.recommendation
+    if told is None or not any(one.scores for one in told.candidates):
+        return None
+    shown = _on_test(found.metric)
+    unmixed, *others = told.candidates
+    finalists = [Finalist(one.candidate.name, one.scores, _in_short(one, found.metric)) for one in others]
+    protocol = (
+        f"Each policy was trained anew on {counted(told.planned_seeds, 'fresh seed')} that the search had never used; "
+        "the same seed gives every policy the same initial weights, order of data and split, so pairs are compared. "
+        f"{_trained_on(found)} Each training was scored once on the test split, which nothing had looked at before. "
+        "A policy that was clearly beaten got no more seeds."
+    )
+    draw = partial(seeds.seeds, finalists, unmixed.scores, shown, maximise=found.maximise)
+    return Section("seeds", "On fresh seeds", [Paragraph(protocol), Figure("seeds", lambda size: draw(size=size))])
+
+
+def second_axes(found: Findings) -> Section | None:
+    """Return what fresh seeds say beside the objective, and which classes gain; None before any was trained."""
+    known = [one for one in found.second_axes if one.axes]
+    if not known:
+        return None
+    candidate = found.candidate()
+    told = next((one for one in known if candidate and one.key == candidate.candidate.key), known[0])
+    blocks: list[Block] = [Bullets(tuple(f"{_capital(one)}." for one in told.words())), _axes_table(known)]
+    changes = list(_changes(told, found.classes))
+    if changes:
+        caption = (
+            f"{_capital(told.name)} against no mixing, mean over the seeds; lines are intervals that hold for all "
+            "classes and candidates at once."
+        )
+        blocks.append(Figure("classes", lambda size: classes.classes(changes, size), caption))
+    return Section("beside", "Beside the objective", blocks)
+
+
+def _candidates(found: Findings, told: Recommendation) -> Table:
+    rows = []
+    for one in told.candidates:
+        known, mean = one.difference, one.as_json()["mean"]
+        compared = not one.candidate.is_baseline
+        between = (known.low, known.high, known.p_value)
+        is_known = compared and None not in between
+        rows.append(
+            (
+                words.block(one.candidate.mixing),
+                one.candidate.origin,
+                str(len(one.scores)),
+                "" if mean is None else words.metric(found.metric, mean),
+                gain(found.metric, known.estimate) if compared and known.estimate is not None else "",
+                interval(found.metric, known.low or 0, known.high or 0) if is_known else "",
+                chance(known.p_value or 0) if is_known else "",
+            )
+        )
+    header = ("policy", "why", "seeds", "mean", "against no mixing", "interval", "p")
+    note = "Differences are paired by seed, plus is better; intervals and p-values hold for all candidates at once."
+    return Table(header, tuple(rows), frozenset({2, 3, 4, 5, 6}), note)
+
+
+def _unmixed(found: Findings) -> Reference | None:
+    """Return what no mixing reached in the search, and how far one training's luck goes from there."""
+    baseline = found.result.baseline
+    if baseline is None or not baseline.curve:
+        return None
+    value = baseline.curve[-1]
+    noise = max((one.noise for one in found.responses if one.noise is not None), default=None)
+    return Reference(value) if noise is None else Reference(value, value - _LUCK * noise, value + _LUCK * noise)
+
+
+def _on_test(metric: str) -> Quantity:
+    """Return how fresh seeds are scored: on the test split, where the metric has a counterpart there."""
+    return quantity(metric.replace("val_", "test_"))
+
+
+def _trained_on(found: Findings) -> str:
+    both = found.settings.confirm.train_on != "train"
+    return "They trained on the training and validation images together." if both else "They trained as in the search."
+
+
+def _in_short(one: Confirmed, metric: str) -> str:
+    if one.dropped is not None:
+        return f"beaten after {counted(len(one.gained), 'seed')}"
+    known = one.difference
+    if known.low is None or known.high is None:
+        return ""
+    return interval(metric, known.low, known.high)
+
+
+def _axes_table(known: Sequence[SecondAxes]) -> Table:
+    rows = []
+    for one in known:
+        cells = []
+        for metric in _AXES:
+            axis = one.axis(metric)
+            cells.append(
+                "" if axis is None else f"{words.metric(metric, axis.mean)} ({words.metric(metric, axis.unmixed)})"
+            )
+        seconds = "" if one.seconds is None else f"{one.seconds:.2f}"
+        passes = f"{one.cost.extra_forward + one.cost.extra_backward:g}"
+        rows.append((one.name, *cells, seconds, passes))
+    header = ("policy", "accuracy", "negative log-likelihood", "calibration error", "seconds an epoch", "extra passes")
+    note = "Means over the fresh seeds on the test split; in brackets no mixing's. Extra passes are a step's, at most."
+    return Table(header, tuple(rows), frozenset({1, 2, 3, 4, 5}), note)
+
+
+def _changes(told: SecondAxes, names: Sequence[str]) -> Iterator[ClassChange]:
+    for index, one in enumerate(told.classes):
+        if one is not None and one.estimate is not None:
+            name = names[index] if index < len(names) else f"class {index}"
+            yield ClassChange(name, one.estimate, one.low, one.high)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

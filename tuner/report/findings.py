@@ -1,0 +1,155 @@
+"""All that a report tells of a study, read from its storage once."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tuner import preview, spec, trial
+from tuner.datasets import Split
+from tuner.errors import TunerError
+from tuner.imported import in_words
+from tuner.preview.rows import Row
+from tuner.results import StudyResult, TrialRecord
+from tuner.search import importance, recommendation, storage, stored
+from tuner.search.safety import Safety
+from tuner.selection.answer import Response
+from tuner.selection.confirmed import Confirmed
+from tuner.selection.effects import Effect, effects
+from tuner.selection.recommend import Recommendation, Verdict
+from tuner.selection.second_axes import SecondAxes
+
+_SHEET_IMAGES = 8
+_PACKAGES = ("torch", "ray", "optuna", "mlflow")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Mixed images of one policy, of the data set `of`; `missing` says why there are none."""
+
+    rows: tuple[Row, ...]
+    of: str
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A study as its report tells it.
+
+    `recommendation` is None where the search has not begun a trial without mixing, `second_axes` is empty before any
+    training on fresh seeds, `stopping` None where nothing is stopped early. `shown` is the trial whose policy the sheet
+    and the advice are about: that of the recommended policy, or of the one that came nearest. `network` is the file of
+    the network that the recommended policy trained on the first fresh seed, if it was kept.
+    """
+
+    result: StudyResult
+    settings: spec.study.Study
+    source: str
+    epochs: int
+    maximise: bool
+    recommendation: Recommendation | None
+    responses: tuple[Response, ...]
+    second_axes: tuple[SecondAxes, ...]
+    effects: tuple[Effect, ...]
+    importances: importance.Importances
+    stopping: Safety | None
+    notes: tuple[str, ...]
+    shown: TrialRecord | None
+    classes: tuple[str, ...]
+    sheet: Sheet
+    network: Path | None
+    environment: dict[str, str]
+
+    @property
+    def metric(self) -> str:
+        """Return the objective."""
+        return self.settings.objective.metric
+
+    def candidate(self) -> Confirmed | None:
+        """Return the candidate that the verdict is about."""
+        told = self.recommendation
+        if told is None or told.shown is None:
+            return None
+        return next((one for one in told.candidates if one.candidate.key == told.shown.key), None)
+
+
+def gather(name: str) -> Findings:
+    """Read all that is known of a study now; its data is loaded for the sheet of mixed images, if it can be.
+
+    Raises:
+        UsageError: there is no such study, or it was begun before studies kept their file.
+    """
+    study = storage.load(name)
+    settings = recommendation.settings_of(study)
+    result = stored.stored(name)
+    found = _recommended(name)
+    shown = _shown(result, found)
+    maximise = settings.objective.mode == "max"
+    split = _data(shown)
+    return Findings(
+        result=result,
+        settings=settings,
+        source=stored.source(name) or "",
+        epochs=max((one.config["training"]["epochs"] for one in result.trials), default=0),
+        maximise=maximise,
+        recommendation=found,
+        responses=recommendation.read_responses(name),
+        second_axes=recommendation.read_second_axes(name) if found else (),
+        effects=effects(result.trials, metric=settings.objective.metric, maximise=maximise),
+        importances=importance.importances(study),
+        stopping=stored.stopping(name, result.trials),
+        notes=stored.notes(name),
+        shown=shown,
+        classes=split.classes if isinstance(split, Split) else (),
+        sheet=_sheet(shown, split),
+        network=recommendation.read_network(name) if found else None,
+        environment=_environment(),
+    )
+
+
+def _recommended(name: str) -> Recommendation | None:
+    try:
+        return recommendation.read(name)
+    except ValueError:  # no trial without mixing was started
+        return None
+
+
+def _shown(result: StudyResult, found: Recommendation | None) -> TrialRecord | None:
+    number = found.shown.trial if found is not None and found.shown is not None else None
+    is_settled = found is not None and found.verdict is not Verdict.NOT_CONFIRMED
+    chosen = next((one for one in result.trials if one.number == number), None)
+    return chosen if is_settled or result.best is None else chosen or result.best
+
+
+def _data(shown: TrialRecord | None) -> Split | str:
+    """Return the data set, or why it cannot be had."""
+    if shown is None:
+        return "no trial has run to its end"
+    try:
+        return trial.load_data(shown.config, shown.seed)
+    except (ValueError, OSError, ImportError, TunerError) as error:
+        return f"the data could not be loaded here: {in_words(error)}"
+
+
+def _sheet(shown: TrialRecord | None, split: Split | str) -> Sheet:
+    if shown is None or isinstance(split, str):
+        return Sheet((), "", split if isinstance(split, str) else "")
+    if shown.params.get("mixing.name") == "none":
+        return Sheet((), split.name, "no policy mixes in this study")
+    try:
+        return Sheet(tuple(preview.rows([shown.config], split, shown=_SHEET_IMAGES)), split.name)
+    except (ValueError, TunerError) as error:
+        return Sheet((), split.name, f"the images could not be mixed here: {in_words(error)}")
+
+
+def _environment() -> dict[str, str]:
+    found: dict[str, Any] = {"Python": platform.python_version()}
+    for package in ("mixup-tuner", *_PACKAGES):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,119 @@
+"""The part of a report for who goes on with it: mixed images, how to use the policy, how it was decided."""
+
+from __future__ import annotations
+
+import io
+
+from tuner import policies, preview
+from tuner.errors import ConfigError
+from tuner.report import words
+from tuner.report.document import Block, Bullets, Code, Paragraph, Picture, Section
+from tuner.report.findings import Findings
+from tuner.results import TrialRecord
+from tuner.selection.recommend import Verdict
+from tuner.selection.words import counted
+
+_LOOP = """\
+import tuner
+
+policy = tuner.load_policy("policy.yaml")
+
+for images, labels in loader:                # float images, whole numbers as labels
+    images, targets = policy(images, labels)
+    loss = policy.loss(model(images), targets)
+"""
+
+_ATTACHED = """\
+import tuner
+
+policy = tuner.load_policy("policy.yaml")
+attached = policy.attach(model)              # it mixes inside the model, or asks it what matters in an image
+
+for images, labels in loader:
+    logits, targets = attached(images, labels)
+    loss = policy.loss(logits, targets)
+"""
+
+
+def sheet(found: Findings) -> Section:
+    """Return mixed images of the policy that the report is about."""
+    if found.sheet.missing:
+        return Section("images", "Mixed images", [Paragraph(f"No picture: {found.sheet.missing}.")])
+    file = io.BytesIO()
+    name = words.policy(found.shown.params) if found.shown else ""
+    preview.draw(found.sheet.rows, file, f"{name}, on {found.sheet.of}")
+    caption = "The same images unmixed and mixed, with their targets in per cent; on the right how large a part is the "
+    caption += "image's own."
+    alternative = f"Images of {found.sheet.of}, unmixed and mixed by {name}"
+    return Section("images", "Mixed images", [Picture("images", file.getvalue(), alternative, caption)])
+
+
+def use(found: Findings) -> Section:
+    """Return how to train with what the report recommends."""
+    told, shown, study = found.recommendation, found.shown, found.result.study
+    is_used = told is not None and told.verdict is Verdict.USE
+    blocks: list[Block] = []
+    if not is_used:
+        said = "Train without mixing." if told is not None else "Nothing is recommended yet."
+        near = (
+            f" What follows is for {words.policy(shown.params)}, if you want to try it all the same." if shown else ""
+        )
+        blocks.append(Paragraph(said + near))
+    if shown is not None:
+        blocks += _code(shown, found, study, is_used)
+    if found.network is not None:
+        said = f'network = tuner.trial.load_network(Path("{found.network}"))'
+        title = "The network that the recommended training gave on the first fresh seed; images as bytes go in"
+        blocks.append(Code(f"from pathlib import Path\n\nimport tuner.trial\n\n{said}\n", "python", title))
+    return Section("use", "How to use it", blocks)
+
+
+def decided(found: Findings) -> Section:
+    """Return the protocol in words, the study file, and with what this was made."""
+    settings, told = found.settings, found.recommendation
+    search, scheduler, confirm = settings.search, settings.scheduler, settings.confirm
+    scheduled = (
+        f"ASHA, first after {counted(scheduler.grace_epochs, 'epoch')}, then at every {scheduler.reduction}-fold; "
+        f"strata by {scheduler.strata}"
+        if scheduler.name != "fifo"
+        else "nothing is stopped early"
+    )
+    items = [
+        f"Objective: {settings.objective.metric}, {settings.objective.mode}imised, on unmixed validation images.",
+        f"Search: {search.sampler}, {counted(search.trials, 'trial')}, seed {settings.seed}.",
+        f"Early stopping: {scheduled}.",
+        f"Confirmation: {counted(confirm.finalists, 'finalist')}, no mixing, and the published setting where it is in "
+        f"the space, on {counted(confirm.seeds, 'fresh seed')}, by the test split.",
+        "Statistics: two-sided paired t test, Bonferroni's intervals over the candidates; of candidates that one "
+        "standard error cannot tell from the best, the simplest is preferred; the estimate is corrected for its having "
+        "been chosen.",
+        *found.notes,
+    ]
+    if told is not None and told.seeds < told.planned_seeds:
+        items.append(f"The verdict rests on {told.seeds} of {counted(told.planned_seeds, 'planned seed')}.")
+    made = ", ".join(f"{name} {version}" for name, version in found.environment.items())
+    return Section(
+        "decided",
+        "How it was decided",
+        [
+            Bullets(tuple(items)),
+            Code(found.source, "yaml", "The study file", long=True),
+            Paragraph(f"Written with {made}."),
+        ],
+    )
+
+
+def _code(shown: TrialRecord, found: Findings, study: str, is_used: bool) -> list[Block]:
+    try:
+        file = policies.of_trial(shown.config, len(found.classes) or None, f"Trial {shown.number} of study {study}")
+        text = file.as_yaml()
+    except ConfigError as error:
+        return [Paragraph(f"The policy cannot be written as a file: {error}")]
+    inside = bool(policies.load_policy(file).model_wanted_for)
+    number = "" if is_used else f" --trial {shown.number}"
+    command = f"tuner export {study} --out policy.yaml{number}"
+    return [
+        Code(text, "yaml", "policy.yaml"),
+        Code(_ATTACHED if inside else _LOOP, "python", "In your training loop"),
+        Code(command, "sh", "The same file from the command line; --to torchvision or timm writes their code"),
+    ]

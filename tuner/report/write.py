@@ -1,0 +1,107 @@
+"""A study's report: one HTML file that a person reads from the top, and the same as Markdown with its figures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tuner.errors import UsageError
+from tuner.report import answer, searched, using
+from tuner.report.document import Document, Figure, Picture, Section
+from tuner.report.figures.style import WIDE
+from tuner.report.findings import Findings, gather
+from tuner.report.markdown import File, markdown
+from tuner.report.page import html
+from tuner.selection.words import counted
+
+HTML, MARKDOWN = "report.html", "report.md"
+
+_DOTS = 110
+"""Of a figure beside the Markdown, an inch."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report's files by their names: the HTML page needs none of the others."""
+
+    study: str
+    headline: str
+    files: dict[str, bytes]
+
+    def write(self, folder: Path) -> None:
+        """Write every file into a folder, which is made where there is none.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in self.files.items():
+                (folder / name).write_bytes(content)
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
+
+
+def report(name: str) -> Report:
+    """Return the report of a study as it stands now.
+
+    Raises:
+        UsageError: there is no such study, or it was begun before studies kept their file.
+    """
+    document = of(gather(name))
+    drawn = dict(_pictures(document))
+    beside = {identifier: File(f"{identifier}.png", words) for identifier, (_, words) in drawn.items()}
+    files = {HTML: html(document).encode(), MARKDOWN: markdown(document, beside).encode()}
+    return Report(name, document.headline, files | {beside[key].name: png for key, (png, _) in drawn.items()})
+
+
+def of(found: Findings) -> Document:
+    """Return a report from what was found."""
+    sections: list[Section | None] = [
+        answer.verdict(found),
+        answer.alpha(found),
+        answer.fresh_seeds(found),
+        answer.second_axes(found),
+        using.use(found),
+        using.sheet(found),
+        searched.search(found),
+        searched.what_matters(found),
+        searched.cost(found),
+        using.decided(found),
+    ]
+    told = found.recommendation
+    return Document(
+        title=f"Which mixing augmentation suits {found.result.study}?",
+        headline=answer.headline(found),
+        tone="unknown" if told is None else told.verdict.value,
+        summary=_summary(found),
+        sections=[section for section in sections if section is not None],
+        footer=f"Study {found.result.study}, {found.result.state}; written {_now()} by tuner report.",
+    )
+
+
+def _summary(found: Findings) -> str:
+    told = found.recommendation
+    searched_ = f"searched with {counted(len(found.result.trials), 'trial')} of up to {counted(found.epochs, 'epoch')}"
+    if told is None or not told.seeds:
+        return f"Found so far: {searched_}; not yet put to the test on fresh seeds."
+    return f"{told.reasons[0]} Before that came a search {searched_[9:]}."
+
+
+def _pictures(document: Document) -> Iterator[tuple[str, tuple[bytes, str]]]:
+    """Yield every picture by its identifier: as PNG, and in words."""
+    for section in document.sections:
+        for block in section.blocks:
+            if isinstance(block, Picture):
+                yield block.identifier, (block.png, block.alternative)
+            elif isinstance(block, Figure):
+                file, figure = io.BytesIO(), block.draw(WIDE)
+                figure.savefig(file, format="png", dpi=_DOTS, facecolor="white")
+                yield block.identifier, (file.getvalue(), str(figure.get_label()))
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
