@@ -68,7 +68,7 @@ def test_record_comes_back_from_its_line(operation: Operation):
 
 @pytest.mark.parametrize("line", [b"", b"{}", b"[]", b"3", b'{"what":"Evil"}', b'{"what":"Described","x":1}', b"\xff"])
 def test_line_that_is_no_record_is_refused(line: bytes):
-    with pytest.raises(ValueError, match="no record|Expecting"):
+    with pytest.raises(ValueError, match=r"no record|Expecting"):
         wire.operation(line)
 
 

@@ -177,6 +177,15 @@ class Tracking:
             run_id=study.run_id if study else None,
         )
 
+    def abandon(self, timeout_seconds: int | float) -> None:
+        """Stop within `timeout_seconds`, and leave what is not written to whoever drives the study now."""
+        self._writer.abandon(timeout_seconds)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many records wait, in memory and on disk."""
+        return self._writer.unsent()[0]
+
     def _keep_ids(self, operation: Operation, where: RunIds) -> None:
         match operation:
             case StudyStarted() | StudyEnded():

@@ -88,13 +88,17 @@ class Writer:
             self._waiting.append(operation)
             self._wake.set()
 
-    def close(self, timeout_seconds: float) -> None:
-        """Wait until all is sent, at most so long; then keep the rest on disk."""
+    def abandon(self, timeout_seconds: float) -> None:
+        """Wait until all is sent, at most so long, and forget the rest."""
         self._closing.set()
         self._wake.set()
         self._thread.join(timeout_seconds)
+        self._abandoned.set()
+
+    def close(self, timeout_seconds: float) -> None:
+        """Wait until all is sent, at most so long; then keep the rest on disk."""
+        self.abandon(timeout_seconds)
         with self._guard:
-            self._abandoned.set()
             if self._thread.is_alive() and not self.error:
                 self.error = (
                     f"MLflow at {self._destination.shown} did not take everything within {timeout_seconds:g} seconds"
@@ -103,10 +107,13 @@ class Writer:
 
     def unsent(self) -> tuple[int, int]:
         """Return how many records wait, and how many were given up."""
-        on_disk = self._spool.waiting(sum(map(len, self._in_hand)) if self._is_spooled else None) if self._spool else 0
-        in_hand = 0 if self._is_spooled else sum(map(len, self._in_hand))
-        damaged = self._spool.damaged if self._spool else 0
-        return on_disk + in_hand + len(self._waiting), self._lost + damaged
+        with self._guard:
+            in_hand = sum(map(len, self._in_hand))
+            waiting = len(self._waiting) + (0 if self._is_spooled else in_hand)
+            if self._spool is None:
+                return waiting, self._lost
+            on_disk = self._spool.waiting(in_hand if self._is_spooled else None)
+            return waiting + on_disk, self._lost + self._spool.damaged
 
     def _write_all(self) -> None:
         try:
