@@ -93,6 +93,18 @@ def recommend(study: Name, json: Json = False) -> None:
 
 
 @app.command()
+def report(
+    study: Name,
+    out: Annotated[Path | None, typer.Option(help="The folder to write to; else report/ in the study's own.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a study's report: one HTML page, the same as Markdown, both kept in MLflow."""
+    from tuner.cli import report as command
+
+    command.write(study, out, json)
+
+
+@app.command()
 def compare(
     studies: Annotated[list[str], typer.Argument(help="Two studies or more, of different data sets say.")],
     json: Json = False,
@@ -195,6 +207,14 @@ def export(
     from tuner.cli import export as command
 
     command.export(study, to.value, out, number=trial, classes=classes, as_json=json)
+
+
+@app.command()
+def sync(study: Name, json: Json = False) -> None:
+    """Send to MLflow what it lacks of a study: it was out of reach, or is another one now."""
+    from tuner.cli import sync as command
+
+    raise typer.Exit(command.sync(study, json))
 
 
 @app.command()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from tuner import spec
-from tuner.cli import live, output, run, verdict
+from tuner.cli import live, output, report, run, verdict
 from tuner.errors import UsageError
 from tuner.search import recommendation, study
 
@@ -17,12 +17,13 @@ def confirm(name: str, overrides: Sequence[str], as_json: bool) -> int:
     progress = live.Progress(loaded.objective.metric, loaded.objective.mode == "max", 0, loaded.epochs)
     with run.interruptible(), output.others_on_stderr(), live.shown(progress):
         result = study.confirm_again(loaded, run.observing(progress, loaded.epochs))
+        page, complaints = report.after(result)
     found = result.recommendation
     if output.wants_json(as_json):
-        output.print_json(result.as_json())
+        output.print_json(result.as_json() | {"report": page})
     elif found is not None:
-        output.print_tables(*verdict.renderables(found))
-    for warning in result.warnings:
+        output.print_tables(*verdict.renderables(found), *([f"report: {page}"] if page else []))
+    for warning in (*result.warnings, *complaints):
         sys.stderr.write(f"warning: {warning}\n")
     return run.EXIT_CODES[result.state]
 
@@ -34,9 +35,14 @@ def recommend(name: str, as_json: bool) -> None:
     except ValueError as error:
         raise UsageError(f"study {name}: {error}") from error
     responses = recommendation.read_responses(name)
+    second = recommendation.read_second_axes(name)
     if output.wants_json(as_json):
-        output.print_json(found | {"responses": [one.as_json() for one in responses]})
+        beside = {"responses": [one.as_json() for one in responses], "second_axes": [one.as_json() for one in second]}
+        output.print_json(found | beside)
         return
     output.print_tables(*verdict.renderables(found))
+    shown = next((one for one in second if one.key == found["candidate"]), None)
+    for said in shown.words() if shown else ():
+        output.print_tables(f"  beside it: {said}")
     for one in responses:
         output.print_tables(one.words, *(f"  note: {warning}" for warning in one.warnings))

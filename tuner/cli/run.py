@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner import spec
-from tuner.cli import live, output, race, verdict
+from tuner.cli import live, output, race, report, verdict
 from tuner.errors import UsageError
 from tuner.home import study_directory, write_whole
 from tuner.report import words
@@ -106,11 +106,14 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
     with interruptible(), output.others_on_stderr(), live.shown(progress):
         heard_by = [progress] if terminal else [live.Lines()]
         result = carry_out(loaded, heard_by, begun, observing(progress, loaded.epochs))
+        page, complaints = report.after(result)
     if output.wants_json(as_json):
-        output.print_json(result.as_json())
+        output.print_json(result.as_json() | {"report": page})
     else:
         output.print_tables(*summary(result, metric, mode == "max"))
-    for warning in result.warnings:
+        if page is not None:
+            output.print_tables(f"report: {page}")
+    for warning in (*result.warnings, *complaints):
         sys.stderr.write(f"warning: {warning}\n")
     if result.state in {StudyState.INTERRUPTED, StudyState.OUT_OF_BUDGET}:
         more = " --set limits...=MORE" if result.state is StudyState.OUT_OF_BUDGET else ""

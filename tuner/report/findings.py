@@ -11,7 +11,6 @@ from typing import Any
 from tuner import preview, spec, trial
 from tuner.datasets import Split
 from tuner.errors import TunerError
-from tuner.imported import in_words
 from tuner.preview.rows import Row
 from tuner.results import StudyResult, TrialRecord
 from tuner.search import importance, recommendation, storage, stored
@@ -131,7 +130,7 @@ def _data(shown: TrialRecord | None) -> Split | str:
     try:
         return trial.load_data(shown.config, shown.seed)
     except (ValueError, OSError, ImportError, TunerError) as error:
-        return f"the data could not be loaded here: {in_words(error)}"
+        return f"the data could not be loaded here: {error}"
 
 
 def _sheet(shown: TrialRecord | None, split: Split | str) -> Sheet:
@@ -142,7 +141,7 @@ def _sheet(shown: TrialRecord | None, split: Split | str) -> Sheet:
     try:
         return Sheet(tuple(preview.rows([shown.config], split, shown=_SHEET_IMAGES)), split.name)
     except (ValueError, TunerError) as error:
-        return Sheet((), split.name, f"the images could not be mixed here: {in_words(error)}")
+        return Sheet((), split.name, f"the images could not be mixed here: {error}")
 
 
 def _environment() -> dict[str, str]:

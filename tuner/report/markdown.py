@@ -54,7 +54,8 @@ def _block(block: Block, pictures: Mapping[str, File]) -> Iterator[str]:
 
 def _table(table: Table) -> str:
     rules = ["---:" if index in table.numeric else "---" for index in range(len(table.header))]
-    return "\n".join(_row(cells) for cells in (table.header, rules, *(map(_plain, row) for row in table.rows)))
+    header, *rows = ([_plain(cell) for cell in row] for row in (table.header, *table.rows))
+    return "\n".join(map(_row, (header, rules, *rows)))
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from tuner.errors import UsageError
 from tuner.report import answer, searched, using
 from tuner.report.document import Document, Figure, Picture, Section
 from tuner.report.figures.style import WIDE
-from tuner.report.findings import Findings, gather
+from tuner.report.findings import Findings
 from tuner.report.markdown import File, markdown
 from tuner.report.page import html
 from tuner.selection.words import counted
@@ -45,17 +45,15 @@ class Report:
             raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
-def report(name: str) -> Report:
-    """Return the report of a study as it stands now.
-
-    Raises:
-        UsageError: there is no such study, or it was begun before studies kept their file.
-    """
-    document = of(gather(name))
+def report(found: Findings) -> Report:
+    """Return the report of a study from what was found."""
+    document = of(found)
     drawn = dict(_pictures(document))
     beside = {identifier: File(f"{identifier}.png", words) for identifier, (_, words) in drawn.items()}
     files = {HTML: html(document).encode(), MARKDOWN: markdown(document, beside).encode()}
-    return Report(name, document.headline, files | {beside[key].name: png for key, (png, _) in drawn.items()})
+    return Report(
+        found.result.study, document.headline, files | {beside[key].name: png for key, (png, _) in drawn.items()}
+    )
 
 
 def of(found: Findings) -> Document:

@@ -64,6 +64,11 @@ def require_same_data(study: optuna.Study, split: Split) -> None:
         )
 
 
+def digest(study: optuna.Study) -> str:
+    """Return the digest of the images that a study began with."""
+    return str(study.user_attrs[_DATA])
+
+
 def fingerprint(split: Split) -> str:
     """Return a digest of every image and label that is trained and validated on, in their order, and of the classes."""
     digest = hashlib.blake2b(json.dumps(split.classes).encode(), digest_size=16)

@@ -7,15 +7,14 @@ from types import MappingProxyType
 
 import optuna
 
+from tuner.datasets import Split
 from tuner.results import EpochMetrics, StudyResult, TrialRecord, TrialState, best_of
 from tuner.search.moments import ended_ms, epochs_ms, started_ms
 from tuner.search.storage import history, is_started, record
 from tuner.search.stored import judged
 from tuner.search.strata import stratum
 from tuner.spec import StudySpec
-from tuner.tracking import Tracking, TrackingReport
-
-_OUT_OF_REACH_SECONDS = 5.0
+from tuner.tracking import DatasetInput, Tracking, TrackingReport
 
 
 class Recording:
@@ -29,7 +28,7 @@ class Recording:
         tracking: Tracking,
         spec: StudySpec,
         trials: Sequence[TrialRecord] = (),
-        tags: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._tracking = tracking
         self._spec = spec
@@ -43,6 +42,17 @@ class Recording:
             tags=tags,
             study_file=spec.source,
         )
+
+    def data_read(self, split: Split, digest: str) -> None:
+        """Say which images the study trains and validates on; `digest` is that of all of them."""
+        channels, height, width = split.training.images.shape[1:]
+        profile = {
+            "training_examples": len(split.training),
+            "validation_examples": len(split.validation),
+            "classes": len(split.classes),
+            "image": f"{channels}x{height}x{width}",
+        }
+        self._tracking.dataset(DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile))
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Open the trial's run."""
@@ -96,8 +106,7 @@ class Recording:
                 summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
         stopping = judged(result.trials, self._spec.scheduler, self._spec.epochs, self._spec.objective.mode == "max")
         self._tracking.study_ended(result.state, summary | (stopping.summary() if stopping else {}))
-        # Where MLflow did not answer during the whole study, there is little to wait for.
-        return self._tracking.close(_OUT_OF_REACH_SECONDS if self._tracking.is_out_of_reach else timeout_seconds)
+        return self._tracking.close(timeout_seconds)
 
     def abandon(self, timeout_seconds: float) -> None:
         """Stop writing, and leave the study's run to the driver that has it now."""

@@ -10,7 +10,7 @@ import optuna
 from tuner.datasets import Split
 from tuner.errors import ServiceError, StudyFailed
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
-from tuner.search import causes, database, storage, stored, warm_start
+from tuner.search import causes, check, database, storage, stored, warm_start
 from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.clock import Clock
 from tuner.search.lease import Lease
@@ -59,6 +59,7 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     where = destination()
     tracking = Tracking(where, str(study.user_attrs["id"]), spool=spool_folder(spec.name))
     record = Recording(tracking, spec, storage.records(study), environment())
+    record.data_read(split, check.digest(study))
     if not study.user_attrs.get("recorded", True):
         record.repeat(study)
     storage.set_state(study, recorded=False)

@@ -16,7 +16,7 @@ from tuner.search.search import RETRIED
 from tuner.search.storage import history
 from tuner.selection.finalists import Candidate
 from tuner.selection.racing import Race, race
-from tuner.selection.second_axes import LARGER_IS_BETTER, Tested
+from tuner.selection.second_axes import LARGER_IS_BETTER, Scored
 from tuner.spec import StudySpec
 from tuner.spec.study import Study
 
@@ -116,15 +116,15 @@ def scores(study: optuna.Study, metric: str) -> dict[str, dict[int, float | None
     return found
 
 
-def tested(study: optuna.Study) -> dict[str, dict[int, Tested]]:
+def tested(study: optuna.Study) -> dict[str, dict[int, Scored]]:
     """Return all that each candidate scored on the test split, by its key and seed, of trainings that did not fail."""
-    found: dict[str, dict[int, Tested]] = {}
+    found: dict[str, dict[int, Scored]] = {}
     for frozen in trainings(study):
         scored = scores_on_test(frozen)
         if frozen.state is OptunaState.COMPLETE and scored:
             key, seed = training_of(frozen)
             seconds = [metrics.seconds for metrics in history(frozen)]
-            found.setdefault(key, {})[seed] = Tested(
+            found.setdefault(key, {})[seed] = Scored(
                 {name: float(scored[name]) for name in LARGER_IS_BETTER if name in scored},
                 _by_class(scored),
                 statistics.median(seconds) if seconds else None,

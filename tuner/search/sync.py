@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,11 @@ from tuner.search.recording import Recording
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, TrackingReport, destination, spool_folder
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 """How long MLflow may take nothing before we give up; longer than its slowest answer that we wait for."""
+
+REFUSED_SECONDS = 5.0
+"""The same where it says no, or cannot be reached at all."""
 
 _GLANCE_SECONDS = 0.2
 _FLUSH_SECONDS = 5.0
@@ -52,7 +56,7 @@ def send(spec: StudySpec, waiting: Callable[[int], None] = lambda _: None) -> Se
     with only_driver(spec.name):
         storage.mend(spec.name)
         if "id" not in study.user_attrs:
-            storage.set_state(study, id=_identity(study))
+            storage.set_state(study, id=uuid.uuid4().hex)
         report = _search(spec, study, waiting)
         confirming = storage.confirmation_if_begun(study)
         lacking = [] if confirming is None or report.unwritten else _confirmation(spec, study, confirming)
@@ -91,7 +95,7 @@ def _confirmation(spec: StudySpec, study: optuna.Study, confirming: optuna.Study
 def _await(tracking: Tracking, waiting: Callable[[int], None]) -> None:
     """Wait until all is sent, or MLflow has taken nothing for a while."""
     left, since = tracking.waiting, time.monotonic()
-    while left and time.monotonic() - since < PATIENCE_SECONDS:
+    while left and time.monotonic() - since < (REFUSED_SECONDS if tracking.is_out_of_reach else PATIENCE_SECONDS):
         time.sleep(_GLANCE_SECONDS)
         if (now := tracking.waiting) < left:
             left, since = now, time.monotonic()

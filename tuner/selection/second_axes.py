@@ -22,7 +22,7 @@ _NAMES = {"accuracy": "accuracy", "nll": "negative log-likelihood", "ece": "cali
 
 
 @dataclass(frozen=True)
-class Tested:
+class Scored:
     """One training on a fresh seed: its scores on the test split, the accuracy of each class, seconds an epoch.
 
     A class of which the test split has no example has no accuracy: None.
@@ -76,7 +76,7 @@ class SecondAxes:
         return asdict(self)
 
 
-def second_axes(candidates: Sequence[Candidate], tested: Mapping[str, Mapping[int, Tested]]) -> tuple[SecondAxes, ...]:
+def second_axes(candidates: Sequence[Candidate], tested: Mapping[str, Mapping[int, Scored]]) -> tuple[SecondAxes, ...]:
     """Return what every mixed candidate brings and costs, by its trainings and the baseline's, by key and seed."""
     baseline = next(one for one in candidates if one.is_baseline)
     unmixed = tested.get(baseline.key, {})
@@ -84,7 +84,7 @@ def second_axes(candidates: Sequence[Candidate], tested: Mapping[str, Mapping[in
     return tuple(_compared(one, tested.get(one.key, {}), unmixed, max(1, len(others))) for one in others)
 
 
-def _compared(one: Candidate, own: Mapping[int, Tested], unmixed: Mapping[int, Tested], comparisons: int) -> SecondAxes:
+def _compared(one: Candidate, own: Mapping[int, Scored], unmixed: Mapping[int, Scored], comparisons: int) -> SecondAxes:
     axes = []
     for metric, larger_is_better in LARGER_IS_BETTER.items():
         mixed, plain = (
@@ -101,7 +101,7 @@ def _compared(one: Candidate, own: Mapping[int, Tested], unmixed: Mapping[int, T
 
 
 def _classes(
-    own: Mapping[int, Tested], unmixed: Mapping[int, Tested], comparisons: int
+    own: Mapping[int, Scored], unmixed: Mapping[int, Scored], comparisons: int
 ) -> tuple[Difference | None, ...]:
     """Return each class's difference, as one of as many comparisons as there are classes and candidates."""
     number = max((len(tested.classes) for tested in own.values()), default=0)
@@ -116,7 +116,7 @@ def _classes(
     return tuple(found)
 
 
-def _seconds(trainings: Mapping[int, Tested]) -> float | None:
+def _seconds(trainings: Mapping[int, Scored]) -> float | None:
     known = [one.seconds for one in trainings.values() if one.seconds is not None]
     return statistics.median(known) if known else None
 

@@ -237,8 +237,11 @@ class Store:
         noted = {CHANGED_TAG: "; ".join(changed)} if changed else {}
         for some in portions(param_texts(params)):
             self._client.log_batch(run_id, params=[Param(key, value) for key, value in some.items()])
+        # Told again at the next resume, a value of the whole run would stand there twice.
+        known = self._client.get_run(run_id).data.metrics if metrics else {}
         points = [Metric(name(key), finite_or_nan(value), at_ms, 0) for key, value in metrics.items()]
-        self._log_metrics(run_id, points, {**tags, **noted})
+        fresh = [point for point in points if known.get(point.key) != point.value]
+        self._log_metrics(run_id, fresh, {**tags, **noted})
 
     def _log_metrics(self, run_id: str, metrics: Sequence[Metric], tags: Mapping[str, Any] = _NOTHING) -> None:
         """Write points and tags, in one request where these are few."""

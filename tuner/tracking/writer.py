@@ -8,6 +8,7 @@ the spool cannot hold either is counted, and told to MLflow again from the study
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
@@ -38,7 +39,11 @@ ATTEMPTS = 10
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 
+OUT_OF_REACH_SECONDS = 5.0
+"""So long a study that ends waits for an MLflow that says no or cannot be reached."""
+
 _GUARD_SECONDS = 0.1
+_GLANCE_SECONDS = 0.1
 
 
 class Writer:
@@ -57,6 +62,7 @@ class Writer:
         self._in_hand: deque[list[Operation]] = deque()
         self._is_spooled = False  # what is in hand is also on disk
         self._failures = 0
+        self._failing_since: float | None = None
         self._lost = 0
         self.written = 0
         self.error = ""
@@ -92,7 +98,9 @@ class Writer:
         """Wait until all is sent, at most so long, and forget the rest."""
         self._closing.set()
         self._wake.set()
-        self._thread.join(timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0 and not self._is_given_up():
+            self._thread.join(min(left, _GLANCE_SECONDS))
         self._abandoned.set()
 
     def close(self, timeout_seconds: float) -> None:
@@ -114,6 +122,11 @@ class Writer:
                 return waiting, self._lost
             on_disk = self._spool.waiting(in_hand if self._is_spooled else None)
             return waiting + on_disk, self._lost + self._spool.damaged
+
+    def _is_given_up(self) -> bool:
+        """Tell whether MLflow has been out of reach so long that waiting for it at a study's end is of little use."""
+        since = self._failing_since
+        return since is not None and time.monotonic() - since > OUT_OF_REACH_SECONDS
 
     def _write_all(self) -> None:
         try:
@@ -197,7 +210,7 @@ class Writer:
                 return  # another process may have it now; what it says again is there already
             self._in_hand.popleft()
             self.written += len(batch)
-            self._failures = 0
+            self._failures, self._failing_since = 0, None
         for one in batch:
             self._seen(one, where)
 
@@ -220,10 +233,11 @@ class Writer:
                 self._in_hand.extendleft(reversed(halves(batch)))
                 return
             self._failures += 1
+            self._failing_since = self._failing_since or time.monotonic()
             if is_hopeless or failure.is_too_large:
                 self._in_hand.popleft()
                 self._lose(len(batch), self.error)
-                self._failures = 0
+                self._failures, self._failing_since = 0, None
                 return
             self._keep()
         self._pause()
