@@ -19,7 +19,7 @@ from tests.tracking.examples import metrics, mixup
 from tests.tracking.proxy import Faults, proxied
 from tests.tracking.servers import Server, served
 from tuner.results import StudyState, TrialState
-from tuner.tracking import Destination, Tracking, TrackingReport, writer
+from tuner.tracking import DatasetInput, Destination, Tracking, TrackingReport, writer
 
 METRICS = len(metrics(1).as_dict())
 
@@ -168,7 +168,7 @@ def test_study_is_not_held_up_by_a_server_of_ten_seconds_a_request(between: Any,
     assert time.perf_counter() - started < 1
     told = ended(tracking, 1)
     assert time.perf_counter() - started < 4
-    assert told.unwritten == 1 + 50 * 23 + 2
+    assert told.unwritten == 2 + 50 * 23 + 2
     assert Tracking(at, study, spool=tmp_path / "unsent").waiting in (0, told.unwritten)  # 0 until it has looked
 
 
@@ -180,8 +180,9 @@ def test_memory_is_bounded_however_long_nobody_answers(
     monkeypatch.setattr(writer, "SPOOL_FROM", 50)
     faults.status = 500
     tracking = begun(at, study, tmp_path)
+    wait_until(lambda: tracking.is_out_of_reach)
     most = 0
-    for number in range(60):
+    for number in range(30):
         report(tracking, range(number, number + 1), epochs=20)
         most = max(most, len(tracking._writer._waiting))
     assert most <= 200
@@ -189,20 +190,44 @@ def test_memory_is_bounded_however_long_nobody_answers(
     faults.heal()
     told = ended(tracking)
     assert told.unwritten == 0, told.error
-    assert counted(server, study) == wanted(range(60), 20)
+    assert counted(server, study) == wanted(range(30), 20)
 
 
-def test_record_that_the_server_never_takes_holds_up_no_other(between: Any, server: Server, tmp_path: Path, study: str):
+def test_files_that_are_not_taken_hold_up_nothing_and_are_sent_later(
+    between: Any, server: Server, tmp_path: Path, study: str
+):
     at, faults = between
     faults.status, faults.only = 500, "mlflow-artifacts"
-    tracking = begun(at, study, tmp_path)  # its study file is never taken
+    tracking = begun(at, study, tmp_path)
     report(tracking, range(2))
-    told = tracking.close(30)
+    wait_until(lambda: tracking.waiting == 1)
+    report(tracking, range(2, 4))
+    wait_until(lambda: tracking.waiting == 1)
+    told = ended(tracking, 1)
+    assert told.unwritten == 2
+    assert "500" in told.error
+    assert counted(server, study) == wanted(range(4))
+    faults.heal()
+    assert Tracking(at, study, spool=tmp_path / "unsent").close(30).unwritten == 0
+    from mlflow import MlflowClient
+
+    client = MlflowClient(at.uri)
+    assert {one.path for one in client.list_artifacts(told.run_id)} == {"study.yaml", "report"}
+
+
+def test_record_that_the_server_never_takes_is_given_up(
+    between: Any, server: Server, tmp_path: Path, study: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writer, "ATTEMPTS", 2)
+    at, faults = between
+    tracking = begun(at, study, tmp_path)
+    wait_until(lambda: tracking.waiting == 0)
+    faults.status, faults.only = 500, "log-inputs"
+    tracking.dataset(DatasetInput("x", "y", "z"))
+    report(tracking, range(2))
+    told = ended(tracking)
     assert told.unwritten == 1
     assert "500" in told.error
-    faults.heal()
-    again = begun(at, study, tmp_path)
-    assert ended(again).unwritten == 0
     assert counted(server, study) == wanted(range(2))
 
 
@@ -221,7 +246,7 @@ def test_full_disk_keeps_in_memory_what_it_can(between: Any, server: Server, tmp
     faults.refuse = True
     lost = begun(at, study, tmp_path)
     told = ended(lost, 0.5)
-    assert told.unwritten == 3
+    assert told.unwritten == 4
     assert told.error
 
 
@@ -235,7 +260,7 @@ def test_epochs_that_wait_go_as_one_request(between: Any, tmp_path: Path, study:
 
 
 def test_server_with_a_password_takes_it_from_files(between: Any, tmp_path: Path, study: str, monkeypatch):
-    at, faults = between
+    at, _ = between
     for name, content in (("USERNAME", "me"), ("PASSWORD", "hush\n")):
         (tmp_path / name).write_text(content)
         monkeypatch.setenv(f"MLFLOW_TRACKING_{name}_FILE", str(tmp_path / name))

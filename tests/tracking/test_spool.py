@@ -14,7 +14,7 @@ from tests.tracking.examples import metrics
 from tuner.results import StudyState, TrialState
 from tuner.tracking import spool as spool_module
 from tuner.tracking import wire
-from tuner.tracking.batches import EPOCHS_AT_ONCE, batches, halves
+from tuner.tracking.batches import AT_ONCE, batches, halves
 from tuner.tracking.operations import (
     DatasetInput,
     DatasetUsed,
@@ -45,7 +45,7 @@ FILES = st.binary(max_size=50) | st.just(Path("/some where/file.png"))
 MODELS = st.builds(RegisteredModel, WORDS, st.just(Path("/a/0.trained.pt")), MAPPINGS, MAPPINGS, MAPPINGS)
 OPERATIONS = st.one_of(
     EPOCHS,
-    st.builds(StudyStarted, WORDS, STAMPS, WORDS, MAPPINGS, MAPPINGS, WORDS),
+    st.builds(StudyStarted, WORDS, STAMPS, WORDS, MAPPINGS, MAPPINGS),
     st.builds(TrialStarted, WORDS, NUMBERS, STAMPS, MAPPINGS, MAPPINGS, KINDS, WORDS, st.none() | NUMBERS),
     st.builds(TrialEnded, WORDS, NUMBERS, STAMPS, st.sampled_from(TrialState), WORDS, KINDS),
     st.builds(StudyEnded, WORDS, STAMPS, st.sampled_from(StudyState), MAPPINGS),
@@ -171,12 +171,12 @@ def test_batches_hold_all_records_and_keep_the_order_of_each_run(operations: lis
     made = batches(operations)
     assert of_runs([one for batch in made for one in batch]) == of_runs(operations)
     assert all(len({(one.study, one.kind, one.number) for one in batch}) == 1 for batch in made)
-    assert all(len(batch) == 1 or all(isinstance(one, EpochEnded) for one in batch) for batch in made)
+    assert all(isinstance(one, EpochEnded) for batch in made for one in batch[:-1])
 
 
 def test_epochs_of_trials_that_run_side_by_side_go_together():
     waiting = [EpochEnded("one", number, epoch, metrics(epoch)) for epoch in range(1, 251) for number in (0, 1)]
     made = batches(waiting)
     assert [len(batch) for batch in made] == [100, 100, 100, 100, 50, 50]
-    assert EPOCHS_AT_ONCE * len(metrics(1).as_dict()) <= 1000
+    assert AT_ONCE * len(metrics(1).as_dict()) <= 1000
     assert [len(half) for half in halves(made[-1])] == [25, 25]

@@ -34,13 +34,15 @@ _TOO_LARGE = re.compile(r"error code 413|413 (Request|Payload|Content)|requests 
 class TrackingFailure(Exception):
     """MLflow could not do what was asked, in words.
 
-    `is_final` where asking again is of no use, `is_too_large` where asking for less may be.
+    `is_final` where asking again is of no use, `is_too_large` where asking for less may be, `is_passing` where only the
+    connection or the moment was bad.
     """
 
-    def __init__(self, destination: Destination, reason: object, is_final: bool) -> None:
+    def __init__(self, destination: Destination, reason: object, is_final: bool, is_passing: bool = False) -> None:
         lines = without_credentials(str(reason)).strip().splitlines() or [type(reason).__name__]
         super().__init__(f"MLflow at {destination.shown}: {lines[0][:LONGEST_MESSAGE]}")
         self.is_final = is_final
+        self.is_passing = is_passing
         self.is_too_large = bool(_TOO_LARGE.search(str(reason)))
 
 

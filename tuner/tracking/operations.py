@@ -19,14 +19,13 @@ Kind = Literal["trial", "confirmation"]
 
 @dataclass(frozen=True)
 class StudyStarted:
-    """A study begins, or goes on; `study_file` is the file's text."""
+    """A study begins, or goes on."""
 
     study: str
     at_ms: int
     description: str
     params: Mapping[str, Any]
     tags: Mapping[str, Any]
-    study_file: str
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ from tuner.tracking.operations import (
 )
 from tuner.tracking.writer import Writer
 
+STUDY_FILE = "study.yaml"
+"""The study file among the files of the study's run."""
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -79,11 +82,10 @@ class Tracking:
     ) -> None:
         """Open the study's run, or go on with it; `study_file` is the file's text. The first call of all."""
         self._study = study
-        self._writer.put(
-            StudyStarted(
-                study, _now_ms(), masked_text(description), masked(params), masked(tags), masked_text(study_file)
-            )
-        )
+        note = masked_text(description)
+        self._writer.put(StudyStarted(study, _now_ms(), note, masked(params), masked(tags)))
+        if study_file:
+            self.artifact(STUDY_FILE, masked_text(study_file).encode())
 
     def continues(self, study: str) -> None:
         """Take a study whose run is there already, to add to it; the run's state stays what it is."""

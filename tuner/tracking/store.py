@@ -7,28 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
-from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from tuner.results import StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure
 from tuner.tracking.destination import Destination
-from tuner.tracking.encoding import (
-    PARAM_LENGTH,
-    TAG_LENGTH,
-    changes,
-    finite_or_nan,
-    name,
-    not_finite,
-    param_texts,
-    portions,
-    run_name,
-    tag_texts,
-)
+from tuner.tracking.encoding import run_name
 from tuner.tracking.files import log_file
 from tuner.tracking.inputs import log_dataset
 from tuner.tracking.operations import (
@@ -49,6 +35,7 @@ from tuner.tracking.operations import (
 )
 from tuner.tracking.registry import register
 from tuner.tracking.runs import Runs
+from tuner.tracking.values import Values
 
 TRIAL_STATUS: Mapping[TrialState, str] = {
     TrialState.COMPLETE: "FINISHED",
@@ -68,13 +55,11 @@ STUDY_STATUS: Mapping[StudyState, str] = {
 NOTE_TAG = "mlflow.note.content"
 """What MLflow shows as a run's description, as Markdown."""
 
-CHANGED_TAG = "tuner.changed"
-"""Says what of a run is not recorded as it was given."""
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
 _FINAL_CODES = {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "NOT_IMPLEMENTED"}
 """Answers that stay the same however often one asks; a wrong password or address is mended in time."""
+
+_PASSING_CODES = {"INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "TEMPORARILY_UNAVAILABLE"}
+"""Answers, or none, of a server that is otherwise what it was: what is known of its runs still holds."""
 
 
 class Store:
@@ -83,19 +68,27 @@ class Store:
     def __init__(self, destination: Destination, identity: str = "") -> None:
         self._destination = destination
         self._identity = identity
-        self._steps: dict[tuple[str, str], set[int]] = {}
         with _failures_told(destination):
             if destination.database is not None:
                 # MLflow itself would try for minutes to open a database in a folder that cannot be made.
                 destination.database.parent.mkdir(parents=True, exist_ok=True)
             self._client = MlflowClient(tracking_uri=destination.uri)
             self._runs = Runs(self._client, destination, identity)
+            self._values = Values(self._client)
 
     def apply(self, operation: Operation, *more: Operation) -> RunIds:
-        """Write a record, or several epochs of one trial in one request, and return where."""
+        """Write a record, or several of one run (`batches`) together, and return where."""
         with _failures_told(self._destination):
             run_id = self._apply(operation, more)
             return RunIds(self._runs.experiment(operation.study), run_id)
+
+    def forget(self, *operations: Operation) -> None:
+        """Ask anew for the runs of records of which nobody knows whether they arrived."""
+        for one in operations:
+            number = one.model.trial if isinstance(one, ModelTrained) else getattr(one, "number", None)
+            parent = getattr(one, "parent", None)
+            for run_id in self._runs.forget(one.study, number, getattr(one, "kind", "trial"), parent):
+                self._values.forget(run_id)
 
     def find(self, study: str) -> RunIds | None:
         """Return the run of a study; nothing where it has none."""
@@ -121,21 +114,18 @@ class Store:
         match operation:
             case StudyStarted():
                 return self._start_study(operation)
-            case TrialStarted():
-                return self._start_trial(operation)
-            case EpochEnded():
-                return self._log_epochs([operation, *(one for one in more if isinstance(one, EpochEnded))])
-            case TrialEnded():
-                return self._end_trial(operation)
+            case TrialStarted() | EpochEnded() | TrialEnded():
+                later = [one for one in more if isinstance(one, TrialStarted | EpochEnded | TrialEnded)]
+                return self._write_trial([operation, *later])
             case StudyEnded():
                 return self._end_study(operation)
             case Progressed():
-                return self._log_progress(operation)
+                return self._write_progress([operation, *(one for one in more if isinstance(one, Progressed))])
             case OrphansEnded():
                 return self._end_orphans(operation)
             case Described():
                 run_id = self._runs.study(operation.study, operation.at_ms)
-                self._log(run_id, tags={NOTE_TAG: operation.text})
+                self._values.write(run_id, tags={NOTE_TAG: operation.text})
                 return run_id
             case FileMade():
                 run_id = self._run(operation.study, operation.number, operation.at_ms, operation.kind)
@@ -163,99 +153,65 @@ class Store:
         # What was found out before the study was resumed tells more than what it began with.
         note = known.tags.get(NOTE_TAG) or event.description
         tags = {"state": "running", NOTE_TAG: note, **event.tags}
-        self._log(run_id, params=fresh, tags=tags)
-        if event.study_file:
-            self._client.log_text(run_id, event.study_file, "study.yaml")
+        self._values.write(run_id, params=fresh, tags=tags)
         return run_id
 
-    def _start_trial(self, event: TrialStarted) -> str:
-        title = event.name or run_name(event.number, event.params)
-        run_id = self._runs.trial(
-            event.study, event.number, event.at_ms, kind=event.kind, name=title, parent=event.parent
-        )
-        self._client.update_run(run_id, status="RUNNING", name=title)
-        self._log(run_id, params=event.params, tags={"state": "running", **event.tags})
+    def _write_trial(self, events: Sequence[TrialStarted | EpochEnded | TrialEnded]) -> str:
+        """Write what happened to one trial, one thing after the other, in as few requests as that takes."""
+        first, last = events[0], events[-1]
+        started = first if isinstance(first, TrialStarted) else None
+        run_id, is_new = self._trial_run(first)
+        epochs = [event for event in events if isinstance(event, EpochEnded)]
+        points, tags = self._values.of_epochs(run_id, epochs, run_id in self._runs.created)
+        if started is not None:
+            tags = {"state": "running", **started.tags, **tags}
+        if isinstance(last, TrialEnded):
+            points += self._values.of_whole_run(run_id, last.scores, last.at_ms)
+            state = "interrupted" if last.state is TrialState.RUNNING else last.state.value
+            tags |= {"state": state, "cause": last.cause}
+        self._values.write(run_id, points=points, params=started.params if started else {}, tags=tags)
+        self._values.written(run_id, points)
+        if isinstance(last, TrialEnded):
+            self._client.set_terminated(run_id, TRIAL_STATUS[last.state], last.at_ms)
+        elif started is not None and not is_new:
+            self._client.update_run(run_id, status="RUNNING", name=_title(started))
         return run_id
 
-    def _log_epochs(self, events: Sequence[EpochEnded]) -> str:
-        first = events[0]
-        run_id = self._runs.trial(first.study, first.number, first.at_ms, kind=first.kind)
-        known = self._known_steps(run_id, next(iter(first.metrics.as_dict())))
-        fresh = {event.metrics.epoch: event for event in events if event.metrics.epoch not in known}
-        metrics = [
-            Metric(name(key), finite_or_nan(value), event.at_ms, epoch)
-            for epoch, event in fresh.items()
-            for key, value in event.metrics.as_dict().items()
-        ]
-        told = {epoch: not_finite(event.metrics.as_dict()) for epoch, event in fresh.items()}
-        broken = [f"epoch {epoch}: {wrong}" for epoch, wrong in told.items() if wrong]
-        self._log_metrics(run_id, metrics, {"not_finite": "; ".join(broken)} if broken else {})
-        known |= set(fresh)
-        return run_id
+    def _trial_run(self, event: TrialStarted | EpochEnded | TrialEnded) -> tuple[str, bool]:
+        """Return a trial's run, and whether it was made just now."""
+        before = len(self._runs.created)
+        if isinstance(event, TrialStarted):
+            title, parent = _title(event), event.parent
+        else:
+            title, parent = "", None
+        run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind, name=title, parent=parent)
+        return run_id, len(self._runs.created) > before and run_id in self._runs.created
 
-    def _log_progress(self, event: Progressed) -> str:
-        run_id = self._runs.study(event.study, event.at_ms)
-        known = self._known_steps(run_id, next(iter(event.metrics)))
-        if event.step not in known:
-            points = [Metric(name(key), value, event.at_ms, event.step) for key, value in event.metrics.items()]
-            self._log_metrics(run_id, points)
-            known.add(event.step)
+    def _write_progress(self, events: Sequence[Progressed]) -> str:
+        run_id = self._runs.study(events[0].study, events[0].at_ms)
+        points = self._values.of_progress(run_id, events, run_id in self._runs.created)
+        self._values.write(run_id, points=points)
+        self._values.written(run_id, points)
         return run_id
 
     def _end_orphans(self, event: OrphansEnded) -> str:
         for run_id in self._runs.running(event.study, event.kind):
-            self._log(run_id, tags={"state": "interrupted", "cause": "its driver ended without a word"})
+            self._values.write(run_id, tags={"state": "interrupted", "cause": "its driver ended without a word"})
             self._client.set_terminated(run_id, TRIAL_STATUS[TrialState.RUNNING], event.at_ms)
         return self._runs.study(event.study, event.at_ms)
-
-    def _end_trial(self, event: TrialEnded) -> str:
-        run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind)
-        state = "interrupted" if event.state is TrialState.RUNNING else event.state.value
-        self._log(run_id, metrics=event.scores, at_ms=event.at_ms, tags={"state": state, "cause": event.cause})
-        self._client.set_terminated(run_id, TRIAL_STATUS[event.state], event.at_ms)
-        return run_id
 
     def _end_study(self, event: StudyEnded) -> str:
         run_id = self._runs.study(event.study, event.at_ms)
         words = {key: value for key, value in event.summary.items() if isinstance(value, str)}
         numbers = {key: value for key, value in event.summary.items() if not isinstance(value, str)}
-        self._log(run_id, metrics=numbers, at_ms=event.at_ms, tags={**words, "state": event.state.value})
+        points = self._values.of_whole_run(run_id, numbers, event.at_ms)
+        self._values.write(run_id, points=points, tags={**words, "state": event.state.value})
         self._client.set_terminated(run_id, STUDY_STATUS[event.state], event.at_ms)
         return run_id
 
-    def _log(
-        self,
-        run_id: str,
-        *,
-        metrics: Mapping[str, float | int] = _NOTHING,
-        params: Mapping[str, Any] = _NOTHING,
-        tags: Mapping[str, Any] = _NOTHING,
-        at_ms: int = 0,
-    ) -> None:
-        """Write values of the whole run within MLflow's limits, and what was changed for them as a tag."""
-        changed = [*changes(params, PARAM_LENGTH), *changes(tags, TAG_LENGTH)]
-        noted = {CHANGED_TAG: "; ".join(changed)} if changed else {}
-        for some in portions(param_texts(params)):
-            self._client.log_batch(run_id, params=[Param(key, value) for key, value in some.items()])
-        # Told again at the next resume, a value of the whole run would stand there twice.
-        known = self._client.get_run(run_id).data.metrics if metrics else {}
-        points = [Metric(name(key), finite_or_nan(value), at_ms, 0) for key, value in metrics.items()]
-        fresh = [point for point in points if known.get(point.key) != point.value]
-        self._log_metrics(run_id, fresh, {**tags, **noted})
 
-    def _log_metrics(self, run_id: str, metrics: Sequence[Metric], tags: Mapping[str, Any] = _NOTHING) -> None:
-        """Write points and tags, in one request where these are few."""
-        first, *others = list(portions(tag_texts(tags))) or [{}]
-        self._client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, value) for key, value in first.items()])
-        for some in others:
-            self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in some.items()])
-
-    def _known_steps(self, run_id: str, metric: str) -> set[int]:
-        """Return the steps that a run has; a request is written whole or not at all, so one metric tells for all."""
-        if (run_id, metric) not in self._steps:
-            points = [] if run_id in self._runs.created else self._client.get_metric_history(run_id, metric)
-            self._steps[run_id, metric] = {point.step for point in points}
-        return self._steps[run_id, metric]
+def _title(event: TrialStarted) -> str:
+    return event.name or run_name(event.number, event.params)
 
 
 @contextmanager
@@ -263,7 +219,8 @@ def _failures_told(destination: Destination) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise TrackingFailure(destination, error.message, error.error_code in _FINAL_CODES) from error
+        is_passing = error.error_code in _PASSING_CODES
+        raise TrackingFailure(destination, error.message, error.error_code in _FINAL_CODES, is_passing) from error
     except (FileNotFoundError, ValueError) as error:
         raise TrackingFailure(destination, error, is_final=True) from error
     except Exception as error:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from tuner.tracking.batches import batches, halves
 from tuner.tracking.connection import TrackingFailure, open_store
 from tuner.tracking.destination import Destination
-from tuner.tracking.operations import Operation, RunIds
+from tuner.tracking.operations import FileMade, ModelTrained, Operation, RunIds
 from tuner.tracking.spool import Spool
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ SPOOL_FROM = 5_000
 AT_ONCE = 1_000
 """Records looked at together: what can go in one request is found among them."""
 
-ATTEMPTS = 10
-"""After so many, of a server that answers otherwise, a record is given up: it would hold up all others for ever."""
+ATTEMPTS = 8
+REFUSALS = 3
+"""After so many attempts we see whether the server answers otherwise. A record that it does not take and answers so
+often is given up: it would hold up all others for ever."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -42,8 +44,14 @@ LONGEST_PAUSE_SECONDS = 30.0
 OUT_OF_REACH_SECONDS = 5.0
 """So long a study that ends waits for an MLflow that says no or cannot be reached."""
 
+ASIDE = 200
+"""Files that may wait for an artifact store that does not take them, while metrics go on."""
+
 _GUARD_SECONDS = 0.1
 _GLANCE_SECONDS = 0.1
+
+_THREADS: dict[tuple[str, str], threading.Thread] = {}
+"""The last thread that wrote to a store for a study: one that was given up may still be in the middle of a request."""
 
 
 class Writer:
@@ -61,7 +69,11 @@ class Writer:
         self._waiting: deque[Operation] = deque()
         self._in_hand: deque[list[Operation]] = deque()
         self._is_spooled = False  # what is in hand is also on disk
+        self._aside: list[Operation] = []
+        self._aside_due = 0.0
+        self._aside_pause = FIRST_PAUSE_SECONDS
         self._failures = 0
+        self._refusals = 0
         self._failing_since: float | None = None
         self._lost = 0
         self.written = 0
@@ -71,6 +83,8 @@ class Writer:
         self._closing = threading.Event()
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="tuner-tracking", daemon=True)
+        self._before = _THREADS.get((destination.uri, identity))
+        _THREADS[destination.uri, identity] = self._thread
         self._thread.start()
 
     @property
@@ -117,7 +131,7 @@ class Writer:
         """Return how many records wait, and how many were given up."""
         with self._guard:
             in_hand = sum(map(len, self._in_hand))
-            waiting = len(self._waiting) + (0 if self._is_spooled else in_hand)
+            waiting = len(self._waiting) + len(self._aside) + (0 if self._is_spooled else in_hand)
             if self._spool is None:
                 return waiting, self._lost
             on_disk = self._spool.waiting(in_hand if self._is_spooled else None)
@@ -130,12 +144,19 @@ class Writer:
 
     def _write_all(self) -> None:
         try:
+            self._await_the_one_before()
             self._open_spool()
             while not self._abandoned.is_set() and self._take():
                 while self._in_hand and not self._abandoned.is_set():
                     self._send(self._in_hand[0])
         except Exception as error:  # ours, and no reason to lose what waits: `close` keeps it
             self.error = f"the thread that writes to MLflow broke off: {error!r}"
+
+    def _await_the_one_before(self) -> None:
+        """Let a writer that was given up finish its request: two at a time would make a run twice."""
+        while self._before is not None and self._before.is_alive() and not self._abandoned.is_set():
+            self._before.join(_GLANCE_SECONDS)
+        self._before = None
 
     def _open_spool(self) -> None:
         if self._folder is None:
@@ -155,10 +176,13 @@ class Writer:
                 self._next()
                 if self._in_hand:
                     return True
-            if self._closing.is_set() and not self._waiting:
+            if self._closing.is_set() and not self._waiting and not self._aside:
                 return False
-            self._wake.wait()
-            self._wake.clear()
+            if self._closing.is_set():
+                self._abandoned.wait(FIRST_PAUSE_SECONDS)
+            else:
+                self._wake.wait(max(0.0, self._aside_due - time.monotonic()) if self._aside else None)
+                self._wake.clear()
 
     def _finish(self) -> None:
         """Tell the spool that what was taken from it has been sent."""
@@ -181,6 +205,8 @@ class Writer:
                 self._spool = None
             return
         taken = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+        if not taken and self._aside and (self._closing.is_set() or time.monotonic() >= self._aside_due):
+            taken, self._aside = self._aside, []
         self._in_hand = deque(batches(taken))
 
     def _keep(self) -> None:
@@ -188,6 +214,8 @@ class Writer:
         if self._spool is None:
             return
         in_hand = [] if self._is_spooled else list(chain.from_iterable(self._in_hand))
+        if self._abandoned.is_set():
+            in_hand += self._aside
         waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
             if in_hand or waiting:
@@ -198,6 +226,8 @@ class Writer:
         else:
             if not self._is_spooled:
                 self._in_hand.clear()
+            if self._abandoned.is_set():
+                self._aside.clear()
 
     def _send(self, batch: list[Operation]) -> None:
         try:
@@ -210,7 +240,7 @@ class Writer:
                 return  # another process may have it now; what it says again is there already
             self._in_hand.popleft()
             self.written += len(batch)
-            self._failures, self._failing_since = 0, None
+            self._failures, self._refusals, self._failing_since = 0, 0, None
         for one in batch:
             self._seen(one, where)
 
@@ -221,26 +251,46 @@ class Writer:
 
     def _answer(self, batch: list[Operation], failure: TrackingFailure) -> None:
         """Do about a failure what can be done: smaller batches, another attempt later, or none."""
-        # Whether the write arrived is not known, so nothing that was remembered holds.
-        self._store = None
-        is_hopeless = failure.is_final or (self._failures + 1 >= ATTEMPTS and self._answers())
+        # Whether the write arrived is not known, so what is remembered of these runs does not hold.
+        if self._store is not None and failure.is_passing:
+            self._store.forget(*batch)
+        else:
+            self._store = None
+        if self._failures + 1 >= ATTEMPTS and self._answers():
+            self._refusals += 1
+        is_hopeless = failure.is_final or self._refusals >= REFUSALS
         with self._guard:
             if self._abandoned.is_set():
                 return
             self.error = str(failure)
-            if failure.is_too_large and len(batch) > 1:
+            if (failure.is_too_large or is_hopeless) and len(batch) > 1:
+                self._refusals = 0
                 self._in_hand.popleft()
                 self._in_hand.extendleft(reversed(halves(batch)))
+                return
+            if self._set_aside(batch[0], is_hopeless):
                 return
             self._failures += 1
             self._failing_since = self._failing_since or time.monotonic()
             if is_hopeless or failure.is_too_large:
                 self._in_hand.popleft()
                 self._lose(len(batch), self.error)
-                self._failures, self._failing_since = 0, None
+                self._failures, self._refusals, self._failing_since = 0, 0, None
                 return
             self._keep()
         self._pause()
+
+    def _set_aside(self, operation: Operation, is_hopeless: bool) -> bool:
+        """Put a file behind all else, and say whether that was done: where files go is often another service."""
+        if is_hopeless or not isinstance(operation, FileMade | ModelTrained) or len(self._aside) >= ASIDE:
+            return False
+        if not self._aside:
+            self._aside_due = time.monotonic() + self._aside_pause
+            self._aside_pause = min(2 * self._aside_pause, LONGEST_PAUSE_SECONDS)
+        self._in_hand.popleft()
+        self._aside.append(operation)
+        self._failing_since = self._failing_since or time.monotonic()
+        return True
 
     def _answers(self) -> bool:
         """Tell whether MLflow answers a question that has nothing to do with what it does not take."""
