@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from tuner.errors import UsageError
+
+NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+NAME_IN_WORDS = "1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends"
 
 
 def home() -> Path:
@@ -19,8 +23,23 @@ def studies_directory() -> Path:
     return home() / "studies"
 
 
+def check_name(name: str) -> None:
+    """Check that a name can be a study's: it names folders, an MLflow experiment, an Optuna study and Ray jobs.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not re.fullmatch(NAME, name):
+        raise UsageError(f"{name!r} is no study's name; wanted {NAME_IN_WORDS}")
+
+
 def study_directory(name: str) -> Path:
-    """Return a study's folder: Optuna's journal, checkpoints, the record of unsent events."""
+    """Return a study's folder: Optuna's journal, checkpoints, the record of unsent events.
+
+    Raises:
+        UsageError: it can be no study's name; so nothing outside of TUNER_HOME is ever meant.
+    """
+    check_name(name)
     return studies_directory() / name
 
 

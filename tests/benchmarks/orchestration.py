@@ -38,6 +38,7 @@ trial:
     ratio: {{name: beta, alpha: {{low: 0.05, high: 8.0, log: true}}}}
 search: {{trials: {trials}}}
 scheduler: {{name: fifo}}
+confirm: {{seeds: 0}}
 """
 
 

@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--only", choices=VARIANTS, action="append", help="variants; all, if not given")
     parser.add_argument("--truth", choices=TRUTHS, action="append", help="truths; all, if not given")
     options = parser.parse_args()
-    studies, sizes = (1, [16]) if options.quick else (options.studies, options.trials)
+    studies, sizes = (2, [40]) if options.quick else (options.studies, options.trials)
     variants = ["ours"] if options.quick else options.only or list(VARIANTS)
     truths = list(TRUTHS)[:1] if options.quick else options.truth or list(TRUTHS)
     found = {

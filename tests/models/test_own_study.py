@@ -46,7 +46,7 @@ def tuner(folder: Path, *arguments: str) -> Any:
 @pytest.mark.heavy
 @pytest.mark.timeout(300)
 def test_own_model_and_data_reach_rays_workers_and_a_resume(tmp_path):
-    (tmp_path / "my_models.py").write_text(readme.blocks("python")[1])
+    (tmp_path / "my_models.py").write_text(readme.python_with("class Network"))
     (tmp_path / "my_data.py").write_text(DATA)
     study = readme.blocks("yaml")[1].replace("dataset: digits", "dataset: {import: my_data:load, count: 80}")
     (tmp_path / "mine.yaml").write_text(study)

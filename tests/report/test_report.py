@@ -221,11 +221,18 @@ def test_mlflow_keeps_the_report_the_answer_and_the_network(study):
     client = MlflowClient(destination().uri)
     run = client.get_run(kept.run_id)
     assert {file.path for file in client.list_artifacts(kept.run_id, "report")} >= {"report/report.html"}
+    sheeted = [child for child in runs_of_trials(client, run) if client.list_artifacts(child, "")]
+    assert len(sheeted) == len(found.sheets.rows) > 2
     assert run.data.tags["mlflow.note.content"].startswith("**Use ")
     version = client.get_model_version_by_alias("simulated", "recommended")
     assert version.tags["verdict"] == "use"
     record(report(found), found)  # written again, nothing is doubled
     assert len(client.search_model_versions("name = 'simulated'")) == 1
+
+
+def runs_of_trials(client, run) -> list[str]:
+    of_study = f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+    return [one.info.run_id for one in client.search_runs([run.info.experiment_id], of_study)]
 
 
 def keep_network(study) -> None:

@@ -19,7 +19,7 @@ from tuner.search.search import RETRIES
 
 EPOCHS = 9
 DIGITS = (
-    "--json", "--set", "search.sampler=random", "--set", "search.trials=14", "--set", f"trial.training.epochs={EPOCHS}",
+    "--json", "--set", "search.sampler=random", "--set", "search.trials=20", "--set", f"trial.training.epochs={EPOCHS}",
     "--set", "scheduler.grace_epochs=1", "--set", "resources.concurrent=2",
     "--set", "confirm.seeds=0",
 )  # fmt: skip

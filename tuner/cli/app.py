@@ -23,6 +23,10 @@ Name = Annotated[str, typer.Argument(help="The study's name.")]
 File = Annotated[
     str, typer.Argument(help="A study file, or the name of one that comes with the tuner, such as digits.")
 ]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="URL", help="A cluster's dashboard, http://HOST:8265; else TUNER_ADDRESS."),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one leaf: trial.training.epochs=3")
 ]
@@ -40,6 +44,7 @@ class Form(StrEnum):
 def run(
     study: File,
     overrides: Overrides = None,
+    *,
     smoke: Annotated[bool, typer.Option("--smoke", help="Four trials of two epochs: does everything work?")] = False,
     fork: Annotated[
         bool,
@@ -47,12 +52,16 @@ def run(
             "--fork", help="Where a study of this name exists, begin afresh as NAME-2 (or -3 ...); it stays as it is."
         ),
     ] = False,
+    or_resume: Annotated[
+        bool, typer.Option("--or-resume", help="Where a study of this name and file exists, go on with it.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run a study here: start Ray in-process, or join RAY_ADDRESS."""
     from tuner.cli import run as command
 
-    raise typer.Exit(command.run(study, overrides or [], smoke=smoke, fork=fork, as_json=json))
+    code = command.run(study, overrides or [], smoke=smoke, fork=fork, as_json=json, or_resume=or_resume)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -62,12 +71,84 @@ def resume(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Raise a limit: limits.hours=8, search.trials=99"),
     ] = None,
+    *,
+    address: Address = None,
     json: Json = False,
 ) -> None:
-    """Go on with a study after any interruption."""
-    from tuner.cli import run as command
+    """Go on with a study after any interruption, here or on a cluster."""
+    from tuner.cli import cluster, run
 
-    raise typer.Exit(command.resume(study, overrides or [], json))
+    if cluster.is_meant(address):
+        raise typer.Exit(cluster.resume(study, overrides or [], address, json))
+    raise typer.Exit(run.resume(study, overrides or [], json))
+
+
+@app.command()
+def submit(
+    study: File,
+    overrides: Overrides = None,
+    *,
+    address: Address = None,
+    working_dir: Annotated[
+        Path | None, typer.Option(help="The folder with your own code (models, data sets); it travels with the study.")
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Say what was submitted, and leave.")] = False,
+    json: Json = False,
+) -> None:
+    """Run a study on a cluster as a Ray job: follow its output, exit as it does. The same study again joins it."""
+    from tuner.cli import cluster
+
+    code = cluster.submit(study, overrides or [], address, working_dir=working_dir, no_wait=no_wait, as_json=json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def logs(
+    study: Name,
+    *,
+    address: Address = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+) -> None:
+    """Print what a study's job on a cluster has written."""
+    from tuner.cli import cluster
+
+    cluster.logs(study, address, follow)
+
+
+@app.command()
+def wait(
+    study: Name,
+    *,
+    address: Address = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="At most so long; then the exit code is 4.")] = None,
+    json: Json = False,
+) -> None:
+    """Wait for a study's job on a cluster, and exit as it does."""
+    from tuner.cli import cluster
+
+    raise typer.Exit(cluster.wait(study, address, seconds, json))
+
+
+@app.command()
+def stop(study: Name, *, address: Address = None, json: Json = False) -> None:
+    """Stop a study cleanly, here or on a cluster; `resume` goes on with it."""
+    from tuner.cli import cluster
+
+    cluster.stop(study, address, json)
+
+
+@app.command()
+def rm(
+    study: Name,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Really.")] = False,
+    address: Address = None,
+    json: Json = False,
+) -> None:
+    """Remove what is stored of a study, here or on a cluster; its MLflow runs stay."""
+    from tuner.cli import cluster
+
+    raise typer.Exit(cluster.remove(study, yes, address, json))
 
 
 @app.command()
@@ -85,10 +166,13 @@ def confirm(
 
 
 @app.command()
-def recommend(study: Name, json: Json = False) -> None:
+def recommend(study: Name, *, address: Address = None, json: Json = False) -> None:
     """Say what to use, how sure that is, and why."""
+    from tuner.cli import cluster
     from tuner.cli import recommend as command
 
+    if cluster.is_meant(address):
+        raise typer.Exit(cluster.ask(["recommend", study], address, json))
     command.recommend(study, json)
 
 
@@ -124,26 +208,32 @@ def validate(study: File, overrides: Overrides = None, json: Json = False) -> No
 
 
 @app.command()
-def ls(json: Json = False) -> None:
-    """List the studies under TUNER_HOME."""
-    from tuner.cli import show
+def ls(*, address: Address = None, json: Json = False) -> None:
+    """List the studies under TUNER_HOME, or those of a cluster."""
+    from tuner.cli import cluster, show
 
+    if cluster.is_meant(address):
+        raise typer.Exit(cluster.ask(["ls"], address, json))
     show.ls(json)
 
 
 @app.command()
-def status(study: Name, json: Json = False) -> None:
+def status(study: Name, *, address: Address = None, json: Json = False) -> None:
     """Say where a study stands."""
-    from tuner.cli import show
+    from tuner.cli import cluster, show
 
+    if cluster.is_meant(address):
+        raise typer.Exit(cluster.ask(["status", study], address, json))
     show.status(study, json)
 
 
 @app.command()
-def trials(study: Name, json: Json = False) -> None:
+def trials(study: Name, *, address: Address = None, json: Json = False) -> None:
     """List a study's trials, best first."""
-    from tuner.cli import show
+    from tuner.cli import cluster, show
 
+    if cluster.is_meant(address):
+        raise typer.Exit(cluster.ask(["trials", study], address, json))
     show.trials(study, json)
 
 

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+OUTPUT_VARIABLE = "TUNER_OUTPUT"
+"""Set to `people`, tables are printed where standard output is no terminal: a job's output, which people read."""
+
+
 def wants_json(flag: bool) -> bool:
     """Tell whether to print JSON: asked for, or standard output is no terminal."""
-    return flag or not sys.stdout.isatty()
+    return flag or not (sys.stdout.isatty() or os.environ.get(OUTPUT_VARIABLE) == "people")
 
 
 def print_json(document: Any) -> None:

@@ -38,9 +38,15 @@ _SMOKE = (
 )
 
 
-def run(source: str, overrides: Sequence[str], *, smoke: bool, fork: bool, as_json: bool) -> int:
-    """Run a study file and return the exit code."""
+def run(
+    source: str, overrides: Sequence[str], *, smoke: bool, fork: bool, as_json: bool, or_resume: bool = False
+) -> int:
+    """Run a study file and return the exit code; with `or_resume` go on with the study of its name, if there is one."""
     loaded = spec.load(source, overrides)
+    if or_resume and (fork or smoke):
+        raise UsageError("--or-resume goes on with what there is, --fork and --smoke begin afresh: choose one")
+    if or_resume and storage.exists(loaded.name):
+        return _carry_out(loaded, as_json, resuming=True)
     if fork and smoke:
         raise UsageError("--smoke always starts afresh; leave --fork out")
     if fork:

@@ -68,16 +68,24 @@ def rows(configs: Sequence[Mapping[str, Any]], split: Split, *, shown: int = 8, 
     Raises:
         ConfigError: a model or method cannot take these images.
     """
+    unmixed, mixed = grouped(configs, split, shown=shown, seed=seed)
+    return [unmixed, *(row for group in mixed for row in group)]
+
+
+def grouped(
+    configs: Sequence[Mapping[str, Any]], split: Split, *, shown: int = 8, seed: int = 0
+) -> tuple[Row, list[list[Row]]]:
+    """Return the row of the images as they are, and for each configuration its methods' rows (see `rows`)."""
     for config in configs:
         trial.check_model(config, trial.image_shape(split), len(split.classes))
-    named = [(config["mixing"]["name"], method) for config in configs for method in _methods(config)]
+    methods = [_methods(config) for config in configs]
     training = trial.build({**configs[0], "mixing": {"name": "none"}}, _some(split), seed)
-    if any(method.saliency for _, method in named):
+    if any(method.saliency for group in methods for method in group):
         training.run_epoch(trial.validation_split(split))
     batch = _Batch(training, split, shown, seed)
-    titles = [name if name == method.name else f"{name}: {method.name}" for name, method in named]
-    mixed = [batch.row(method, title) for title, (_, method) in zip(titles, named, strict=True)]
-    return [batch.row(METHODS.build({"name": "none"}), "unmixed"), *mixed]
+    named = zip((config["mixing"]["name"] for config in configs), methods, strict=True)
+    mixed = [[batch.row(method, _title(name, method)) for method in group] for name, group in named]
+    return batch.row(METHODS.build({"name": "none"}), "unmixed"), mixed
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,10 @@ class _Batch:
 
 def _methods(config: Mapping[str, Any]) -> list[MethodPolicy]:
     return [method for method in METHODS.build(config["mixing"]).methods() if method.name != "none"]
+
+
+def _title(name: str, method: MethodPolicy) -> str:
+    return name if name == method.name else f"{name}: {method.name}"
 
 
 def _some(split: Split) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +13,7 @@ from tuner import preview, spec, trial
 from tuner.datasets import Split
 from tuner.errors import TunerError
 from tuner.preview.rows import Row
-from tuner.results import StudyResult, TrialRecord
+from tuner.results import StudyResult, TrialRecord, TrialState
 from tuner.search import importance, recommendation, storage, stored
 from tuner.search.safety import Safety
 from tuner.selection.answer import Response
@@ -22,14 +23,18 @@ from tuner.selection.recommend import Recommendation, Verdict
 from tuner.selection.second_axes import SecondAxes
 
 _SHEET_IMAGES = 8
+_MOST_SHEETS = 10
 _PACKAGES = ("torch", "ray", "optuna", "mlflow")
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """Mixed images of one policy, of the data set `of`; `missing` says why there are none."""
+class Sheets:
+    """Images of the data set `of`, unmixed and mixed: rows by the number of the trial whose policy mixed them.
 
-    rows: tuple[Row, ...]
+    `missing` says why there are none. They are of the trial that the report is about and the best others.
+    """
+
+    rows: Mapping[int, tuple[Row, ...]]
     of: str
     missing: str = ""
 
@@ -58,7 +63,7 @@ class Findings:
     notes: tuple[str, ...]
     shown: TrialRecord | None
     classes: tuple[str, ...]
-    sheet: Sheet
+    sheets: Sheets
     network: Path | None
     environment: dict[str, str]
 
@@ -103,7 +108,7 @@ def gather(name: str) -> Findings:
         notes=stored.notes(name),
         shown=shown,
         classes=split.classes if isinstance(split, Split) else (),
-        sheet=_sheet(shown, split),
+        sheets=_sheets(_shown_first(result, shown, maximise), split),
         network=recommendation.read_network(name) if found else None,
         environment=_environment(),
     )
@@ -133,15 +138,26 @@ def _data(shown: TrialRecord | None) -> Split | str:
         return f"the data could not be loaded here: {error}"
 
 
-def _sheet(shown: TrialRecord | None, split: Split | str) -> Sheet:
-    if shown is None or isinstance(split, str):
-        return Sheet((), "", split if isinstance(split, str) else "")
-    if shown.params.get("mixing.name") == "none":
-        return Sheet((), split.name, "no policy mixes in this study")
+def _shown_first(result: StudyResult, shown: TrialRecord | None, maximise: bool) -> list[TrialRecord]:
+    """Return the trials that get a sheet: the one that the report is about, then the best that ran to the end."""
+    sign = 1 if maximise else -1
+    complete = [one for one in result.trials if one.state is TrialState.COMPLETE]
+    ordered = sorted(complete, key=lambda one: sign * one.curve[-1], reverse=True)
+    others = [one for one in ordered if shown is not None and one.number != shown.number]
+    mixed = [one for one in ([shown] if shown else []) + others if one.params.get("mixing.name") != "none"]
+    return mixed[:_MOST_SHEETS]
+
+
+def _sheets(wanted: Sequence[TrialRecord], split: Split | str) -> Sheets:
+    if isinstance(split, str):
+        return Sheets({}, "", split)
+    if not wanted:
+        return Sheets({}, split.name, "no policy mixes in this study")
     try:
-        return Sheet(tuple(preview.rows([shown.config], split, shown=_SHEET_IMAGES)), split.name)
+        unmixed, mixed = preview.grouped([one.config for one in wanted], split, shown=_SHEET_IMAGES)
     except (ValueError, TunerError) as error:
-        return Sheet((), split.name, f"the images could not be mixed here: {error}")
+        return Sheets({}, split.name, f"the images could not be mixed here: {error}")
+    return Sheets({one.number: (unmixed, *rows) for one, rows in zip(wanted, mixed, strict=True)}, split.name)
 
 
 def _environment() -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""Keeps a report with the study's run in MLflow: its files, the answer as description, the network in the registry."""
+"""Keeps a report in MLflow: its files, the answer as the run's description, the network in the registry.
+
+The trials' runs get a sheet of the images as their policy mixes them.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from typing import Any
 
 from tuner.report import words
 from tuner.report.findings import Findings
+from tuner.report.using import drawn
 from tuner.report.write import HTML, Report
 from tuner.search import storage
 from tuner.selection.recommend import Verdict
 from tuner.tracking import RegisteredModel, Tracking, TrackingReport, destination
 
 FOLDER = "report"
+SHEET = "images.png"
 _SECONDS = 60.0
 
 
@@ -23,6 +28,9 @@ def record(made: Report, found: Findings) -> TrackingReport:
     tracking.continues(made.study)
     for name, content in made.files.items():
         tracking.artifact(f"{FOLDER}/{name}", content)
+    for trial in found.result.trials:
+        if trial.number in found.sheets.rows:
+            tracking.artifact(SHEET, drawn(found, trial), number=trial.number)
     tracking.description(_description(made, found))
     if (model := _model(made, found)) is not None:
         tracking.model(model)

@@ -37,15 +37,23 @@ for images, labels in loader:
 
 def sheet(found: Findings) -> Section:
     """Return mixed images of the policy that the report is about."""
-    if found.sheet.missing:
-        return Section("images", "Mixed images", [Paragraph(f"No picture: {found.sheet.missing}.")])
+    shown = found.shown
+    if shown is None or shown.number not in found.sheets.rows:
+        reason = found.sheets.missing or "the policy does not mix"
+        return Section("images", "Mixed images", [Paragraph(f"No picture: {reason}.")])
+    caption = (
+        "The same images unmixed and mixed, with their targets in per cent; on the right how large a part is the "
+        "image's own."
+    )
+    alternative = f"Images of {found.sheets.of}, unmixed and mixed by {words.policy(shown.params)}"
+    return Section("images", "Mixed images", [Picture("images", drawn(found, shown), alternative, caption)])
+
+
+def drawn(found: Findings, trial: TrialRecord) -> bytes:
+    """Return the sheet of a trial's policy as PNG."""
     file = io.BytesIO()
-    name = words.policy(found.shown.params) if found.shown else ""
-    preview.draw(found.sheet.rows, file, f"{name}, on {found.sheet.of}")
-    caption = "The same images unmixed and mixed, with their targets in per cent; on the right how large a part is the "
-    caption += "image's own."
-    alternative = f"Images of {found.sheet.of}, unmixed and mixed by {name}"
-    return Section("images", "Mixed images", [Picture("images", file.getvalue(), alternative, caption)])
+    preview.draw(found.sheets.rows[trial.number], file, f"{words.policy(trial.params)}, on {found.sheets.of}")
+    return file.getvalue()
 
 
 def use(found: Findings) -> Section:

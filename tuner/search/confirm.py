@@ -16,11 +16,11 @@ from tuner.datasets import Examples, Split
 from tuner.errors import ServiceError, StudyFailed, UsageError
 from tuner.imported import in_words
 from tuner.results import StudyState
-from tuner.search import causes, database, recommendation, storage
+from tuner.search import causes, recommendation, storage
 from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.confirmation_record import ConfirmationRecord
 from tuner.search.observer import Observer
-from tuner.search.running import Running, taken_over
+from tuner.search.running import Running, carry_out, taken_over
 from tuner.search.search import RETRIED, Search
 from tuner.search.seeds import Seeds, fresh_seeds, trainings
 from tuner.selection.finalists import Candidate
@@ -85,15 +85,9 @@ def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Obse
         draws=draws,
     )
     try:
-        if not search.finished:
-            from tuner.search import tune  # needs a connected Ray
-
-            with database.patience(search.note):
-                tune.drive(search, trained_on(running.split, spec), scores_test=True)
-    except ServiceError as error:
-        # Nothing can be stored of its end, and nothing is missing: a resume rebuilds it all.
-        record.abandon()
-        raise ServiceError(f"{error}; when that is mended: tuner resume {spec.name}") from error
+        carry_out(search, trained_on(running.split, spec), record.abandon, scores_test=True)
+    except ServiceError:
+        raise
     except BaseException:
         _finish(running, search, record)
         raise

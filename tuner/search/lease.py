@@ -124,6 +124,21 @@ def is_driven(name: str) -> bool:
     return found is not None and not _is_free(_holder(found.text), found.age_seconds)
 
 
+def stop_driver(name: str) -> None:
+    """Ask the driver of a study to end as by Ctrl-C.
+
+    Raises:
+        UsageError: nobody drives it, or somebody does on another machine.
+    """
+    found = _cell(name).read()
+    holder = None if found is None else _holder(found.text)
+    if found is None or holder is None or _is_free(holder, found.age_seconds):
+        raise UsageError(f"study {name} is not being run; `tuner status {name}` says how it stands")
+    if holder.machine != _machine():
+        raise UsageError(f"study {name} is being run by {holder}, which is not this machine; stop it there")
+    os.kill(holder.pid, signal.SIGTERM)
+
+
 def take(cell: Cell, name: str, lost: Callable[[], None]) -> Lease:
     """Take a study's lease where it is free, or its holder gone.
 

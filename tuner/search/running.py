@@ -69,15 +69,9 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
     begun(Begun(running.slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
     try:
-        if not search.finished:
-            from tuner.search import tune  # needs a connected Ray
-
-            with database.patience(search.note):
-                tune.drive(search, split)
-    except ServiceError as error:
-        # Nothing can be stored of its end, and nothing is missing: a resume rebuilds it all.
-        record.abandon(_HURRIED_FLUSH_SECONDS)
-        raise ServiceError(f"{error}; when that is mended: tuner resume {spec.name}") from error
+        carry_out(search, split, lambda: record.abandon(_HURRIED_FLUSH_SECONDS))
+    except ServiceError:
+        raise
     except BaseException as error:
         hurries = isinstance(error, KeyboardInterrupt)
         _finish(search, record, clock, lease, _HURRIED_FLUSH_SECONDS if hurries else _FLUSH_SECONDS)
@@ -89,6 +83,25 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     complaints = [*kept.complaints(), *_complaints(report, ended, stopping)]
     warnings = [*spec.warnings, *split.warnings, *search.warnings, *complaints]
     return replace(ended, tracking=tracking, warnings=tuple(warnings))
+
+
+def carry_out(search: Search, split: Split, abandon: Callable[[], None], *, scores_test: bool = False) -> None:
+    """Run what is left of a search on a connected Ray, waiting for a database that is away for a while.
+
+    Raises:
+        ServiceError: the database stays away. Nothing can be stored of the end, so the record was abandoned; nothing is
+            missing either: a resume rebuilds it all.
+    """
+    if search.finished:
+        return
+    from tuner.search import tune  # needs a connected Ray
+
+    try:
+        with database.patience(search.note):
+            tune.drive(search, split, scores_test=scores_test)
+    except ServiceError as error:
+        abandon()
+        raise ServiceError(f"{error}; when that is mended: tuner resume {search.spec.name}") from error
 
 
 def _finish(search: Search, record: Recording, clock: Clock, lease: Lease, flush_seconds: float) -> TrackingReport:

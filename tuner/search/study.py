@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import optuna
@@ -48,8 +49,7 @@ def run(
     session.require_gpus(spec.resources.gpus)
     others = warm_start.sources(spec)
     split = check.load(spec)
-    with session.connected() as nodes:
-        slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
+    with _slots(spec) as slots:
         study_directory(spec.name).mkdir(parents=True, exist_ok=True)
         with only_driver(spec.name) as lease:
             write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)
@@ -92,8 +92,7 @@ def resume(
         if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
             return recommendation.added_to(search_on(Running(spec, study, split, lease, 1), observers, begun))
         session.require_gpus(spec.resources.gpus)
-        with session.connected() as nodes:
-            slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
+        with _slots(spec) as slots:
             running = Running(spec, study, split, lease, slots)
             return _confirmed(search_on(running, observers, begun), running, observe)
 
@@ -118,10 +117,16 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
         split = check.load(spec)
         check.require_same_data(study, split)
         session.require_gpus(spec.resources.gpus)
-        with session.connected() as nodes:
-            slots = session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
+        with _slots(spec) as slots:
             running = Running(spec, study, split, lease, slots)
             return _confirmed(result, running, observe)
+
+
+@contextmanager
+def _slots(spec: StudySpec) -> Iterator[int]:
+    """Connect to Ray for as long as the block runs, and return how many trials fit at a time."""
+    with session.connected() as nodes:
+        yield session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
 
 
 def _confirmed(result: StudyResult, running: Running, observe: Observe) -> StudyResult:

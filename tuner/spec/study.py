@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tuner.catalog import nearest
+from tuner.home import NAME, NAME_IN_WORDS
 from tuner.results import OBJECTIVES
 
 _LARGEST_WASTE = 0.05
@@ -161,10 +162,8 @@ class Study(_Part):
     @field_validator("name")
     @classmethod
     def _is_safe(cls, name: str) -> str:
-        # It names folders, an MLflow experiment, an Optuna study and Ray jobs.
-        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
-            wanted = "1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends"
-            raise ValueError(f"wanted {wanted}, read the text {name!r}")
+        if not re.fullmatch(NAME, name):
+            raise ValueError(f"wanted {NAME_IN_WORDS}, read the text {name!r}")
         return name
 
 

@@ -1,0 +1,263 @@
+"""A cluster's Jobs API, in the tuner's terms: jobs of studies, their output, their end."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import ServiceError, UsageError
+
+ADDRESS_VARIABLES = ("TUNER_ADDRESS", "RAY_API_SERVER_ADDRESS")
+ENTRYPOINT = "python -m tuner.cluster.job"
+
+STUDY_KEY, DIGEST_KEY, KIND_KEY = "tuner.study", "tuner.digest", "tuner.kind"
+"""Metadata of the jobs that are ours; `kind` is `study` or `question`."""
+
+_STOP_SECONDS = 90
+"""What a driver has to end in after it was asked to, before it is killed."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+_MOST_REFUSALS = 12  # of a server that was there: a minute
+
+_TALKATIVE = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging")
+_NOT_READY = "No available agent"  # a head that has just started
+_READY_SECONDS = 60.0
+
+_STATES = {
+    "PENDING": "waiting",
+    "RUNNING": "running",
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "STOPPED": "stopped",
+}
+ENDED = frozenset({"succeeded", "failed", "stopped"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a study: `state` is waiting, running, succeeded, failed or stopped; times are seconds since 1970."""
+
+    id: str
+    study: str
+    state: str
+    digest: str
+    exit_code: int | None
+    message: str
+    started: float | None
+    ended: float | None
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether it has ended."""
+        return self.state in ENDED
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {key: value for key, value in vars(self).items() if key != "digest"}
+
+
+def address(given: str | None) -> str:
+    """Return the address of the cluster's dashboard that is asked for, by an argument or the environment.
+
+    Raises:
+        UsageError: there is none, or it is no address.
+    """
+    found = given or next((os.environ[name] for name in ADDRESS_VARIABLES if os.environ.get(name)), None)
+    if found is None:
+        raise UsageError(f"which cluster? --address http://HOST:8265, or set {ADDRESS_VARIABLES[0]}")
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", found):
+        raise UsageError(f"--address wants that of Ray's dashboard, such as http://localhost:8265; read {found!r}")
+    return found.rstrip("/")
+
+
+class Cluster:
+    """Ray's Jobs API at an address; raises ServiceError where it is out of reach or refuses.
+
+    The token of a cluster that wants one is Ray's: RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, with RAY_AUTH_MODE=token.
+    """
+
+    def __init__(self, at: str) -> None:
+        self.address = at
+        _prepare()
+        from ray.job_submission import JobSubmissionClient  # seconds to import
+
+        for name in _TALKATIVE:  # after Ray has set them up
+            logging.getLogger(name).setLevel(logging.ERROR)
+        with self._told():
+            self._client = JobSubmissionClient(at)
+        self._refuse_other_ray()
+
+    def submit(
+        self, name: str, folder: Path, digest: str, *, kind: str = "study", environment: Mapping[str, str]
+    ) -> Job:
+        """Send a parcel as a study's next job.
+
+        Raises:
+            ServiceError: the cluster does not take it.
+        """
+        variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS), "PYTHONUNBUFFERED": "1", **environment}
+        metadata = {STUDY_KEY: name, DIGEST_KEY: digest, KIND_KEY: kind}
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            try:
+                with self._told():
+                    identifier = self._client.submit_job(
+                        entrypoint=ENTRYPOINT,
+                        submission_id=self._next_id(name, kind),
+                        runtime_env={"working_dir": str(folder), "env_vars": variables},
+                        metadata=metadata,
+                    )
+            except ServiceError as error:
+                if _NOT_READY not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(_LONGEST_PAUSE)
+            else:
+                return self.job(identifier)
+
+    def jobs(self, name: str | None = None, kind: str = "study") -> list[Job]:
+        """Return the jobs of a study, or of all, the oldest first."""
+        with self._told():
+            found = [one for one in self._client.list_jobs() if one.submission_id and KIND_KEY in (one.metadata or {})]
+        ours = [_job(one) for one in found if one.metadata[KIND_KEY] == kind]
+        return sorted((one for one in ours if name in {None, one.study}), key=lambda one: (one.started or 0.0, one.id))
+
+    def job(self, identifier: str) -> Job:
+        """Return one job as it stands."""
+        with self._told():
+            return _job(self._client.get_job_info(identifier))
+
+    def current(self, name: str) -> Job:
+        """Return a study's latest job.
+
+        Raises:
+            UsageError: it has none that the cluster remembers.
+        """
+        found = self.jobs(name)
+        if not found:
+            raise UsageError(
+                f"the cluster at {self.address} has no job of study {name}; `tuner ls --address {self.address}` lists "
+                "its studies, `tuner resume` starts one again"
+            )
+        return found[-1]
+
+    def output(self, identifier: str, *, follow: bool) -> Iterator[str]:
+        """Yield what a job has written so far; with `follow` also what it writes until it ends."""
+        written, pause, refusals = 0, _FIRST_PAUSE, 0
+        while True:
+            try:
+                over = self.job(identifier).is_over  # asked first, so that its last words are not missed
+                with self._told():
+                    text = str(self._client.get_job_logs(identifier))
+            except ServiceError:
+                refusals += 1
+                if not follow or refusals > _MOST_REFUSALS:
+                    raise
+                over, text = False, ""
+            else:
+                refusals = 0
+            if len(text) > written:
+                yield text[written:]
+                written, pause = len(text), _FIRST_PAUSE
+            if over or not follow:
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def wait(self, identifier: str, seconds: float | None = None, told: Callable[[str], object] | None = None) -> Job:
+        """Wait until a job is over, telling its output; return it as it stands then, or when the seconds are over."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        for text in self._until(identifier, deadline):
+            if told is not None:
+                told(text)
+        return self.job(identifier)
+
+    def stop(self, identifier: str) -> None:
+        """Ask a job's driver to end as by Ctrl-C; Ray kills it where it has not after a minute and a half."""
+        with self._told():
+            self._client.stop_job(identifier)
+
+    def forget(self, identifier: str) -> None:
+        """Take a job that is over from the cluster's table."""
+        with self._told():
+            self._client.delete_job(identifier)
+
+    def _until(self, identifier: str, deadline: float | None) -> Iterator[str]:
+        yield from self.output(identifier, follow=deadline is None)
+        while deadline is not None and time.monotonic() < deadline and not self.job(identifier).is_over:
+            time.sleep(_FIRST_PAUSE)
+
+    def _next_id(self, name: str, kind: str) -> str:
+        stem = f"tuner-{kind}-{name}-"
+        with self._told():
+            taken = [one.submission_id or "" for one in self._client.list_jobs()]
+        numbers = [int(one[len(stem) :]) for one in taken if one.startswith(stem) and one[len(stem) :].isdigit()]
+        return f"{stem}{max(numbers, default=0) + 1}"
+
+    def _refuse_other_ray(self) -> None:
+        """Refuse a cluster whose Ray is of another minor version: its jobs may not understand each other.
+
+        Raises:
+            UsageError: it is.
+        """
+        import ray
+
+        there = str(self._client._server_ray_version)  # Ray has no public name for it
+        if there.split(".")[:2] != ray.__version__.split(".")[:2]:
+            raise UsageError(
+                f"the cluster at {self.address} runs Ray {there}, this is Ray {ray.__version__}; use the tuner version "
+                "that the cluster's image has"
+            )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        from ray.exceptions import AuthenticationError
+
+        try:
+            yield
+        except AuthenticationError as error:
+            raise ServiceError(
+                f"the cluster at {self.address} refuses the token ({_first_line(error)}); set RAY_AUTH_MODE=token and "
+                "RAY_AUTH_TOKEN_PATH to a file that holds it"
+            ) from error
+        except (ConnectionError, OSError) as error:
+            raise ServiceError(f"no Ray cluster answers at {self.address}: {_first_line(error)}") from error
+        except RuntimeError as error:
+            raise ServiceError(f"the cluster at {self.address} refuses: {_first_line(error)}") from error
+
+
+def digest(text: str) -> str:
+    """Return what tells one study file from another."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _job(found: Any) -> Job:
+    metadata = found.metadata or {}
+    return Job(
+        found.submission_id,
+        metadata.get(STUDY_KEY, ""),
+        _STATES[str(found.status.value)],
+        metadata.get(DIGEST_KEY, ""),
+        found.driver_exit_code,
+        found.message or "",
+        found.start_time / 1000 if found.start_time else None,
+        found.end_time / 1000 if found.end_time else None,
+    )
+
+
+def _prepare() -> None:
+    """Let Ray use a token that the environment names, and keep its own lines off the terminal."""
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

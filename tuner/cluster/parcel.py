@@ -1,0 +1,92 @@
+"""What travels with a job: its order, the study file, and the folder with the user's own code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from tuner.errors import UsageError
+
+FOLDER = "tuner-job"
+ORDER, STUDY = f"{FOLDER}/order.json", f"{FOLDER}/study.yaml"
+"""Where they lie in the job's working directory."""
+
+MOST_BYTES = 100 * 2**20
+"""What Ray takes as a working directory."""
+
+_ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.pyc", ".*_cache", "tuner-home", FOLDER)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a job is to do: `tuner` with these arguments. `version` is that of the tuner that ordered it.
+
+    `queue` holds what a study waits by: its name, priority and what one trial needs; none where nothing is trained.
+    """
+
+    arguments: tuple[str, ...]
+    version: str = version("mixup-tuner")
+    queue: dict[str, float | str] | None = None
+
+    def as_json(self) -> str:
+        """Return it as the text that travels."""
+        return json.dumps(asdict(self))
+
+
+def read(path: Path) -> Order:
+    """Read an order that has travelled.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Order(tuple(map(str, found["arguments"])), str(found["version"]), found.get("queue"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no order of the tuner: {error}") from error
+
+
+@contextmanager
+def packed(order: Order, study_file: str | None = None, working_dir: Path | None = None) -> Iterator[Path]:
+    """Put an order, a study file's text and a folder with the user's own code together, for as long as the block runs.
+
+    Raises:
+        UsageError: there is no such folder, or it is more than Ray takes.
+    """
+    with tempfile.TemporaryDirectory(prefix="tuner-job-") as place:
+        folder = Path(place) / "parcel"
+        if working_dir is None:
+            folder.mkdir()
+        else:
+            _copy(working_dir, folder)
+        (folder / FOLDER).mkdir()
+        (folder / ORDER).write_text(order.as_json(), encoding="utf-8")
+        if study_file is not None:
+            (folder / STUDY).write_text(study_file, encoding="utf-8")
+        yield folder
+
+
+def _copy(working_dir: Path, folder: Path) -> None:
+    if not working_dir.is_dir():
+        raise UsageError(f"--working-dir: there is no folder {str(working_dir)!r}")
+    size = sum(path.lstat().st_size for path in _files(working_dir))
+    if size > MOST_BYTES:
+        raise UsageError(
+            f"--working-dir: {working_dir} holds {size / 2**20:.0f} MiB, and a job takes {MOST_BYTES / 2**20:.0f}; "
+            "give a folder with your code alone, and put data where every worker sees it (a mounted path)"
+        )
+    shutil.copytree(working_dir, folder, ignore=_ignored, symlinks=True)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        left_out = _ignored(place, [*folders, *files])
+        folders[:] = [name for name in folders if name not in left_out]
+        yield from (Path(place) / name for name in files if name not in left_out)
