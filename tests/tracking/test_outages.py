@@ -276,7 +276,10 @@ def test_server_with_a_password_takes_it_from_files(between: Any, tmp_path: Path
 
 
 @pytest.mark.heavy
-def test_server_that_is_killed_three_times_has_everything_once(store: Destination, tmp_path: Path):
+def test_server_that_is_killed_three_times_has_everything_once(
+    store: Destination, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writer, "OUT_OF_REACH_SECONDS", 30.0)
     shutil.copy(store.database, tmp_path / "mlflow.db")
     with served(tmp_path) as server:
         tracking = begun(Destination(server.address), "killed", tmp_path)
@@ -299,10 +302,10 @@ def test_server_that_is_killed_three_times_has_everything_once(store: Destinatio
             report(tracking, range(trials, trials + 1))
             slowest = max(slowest, time.perf_counter() - started)
             trials += 1
-            time.sleep(0.05)
+            time.sleep(0.3)
         killer.join()
         told = ended(tracking, 120)
         assert told.unwritten == 0, told.error
         assert counted(server, "killed") == wanted(range(trials))
         assert slowest < 0.5
-        assert trials > 20
+        assert trials > 10

@@ -90,7 +90,7 @@ class ConfirmationRecord:
     def _trial_ended(self, trial: TrialRecord, at_ms: int | None = None) -> None:
         scored = scores_on_test(self._frozen(trial)) if trial.state is TrialState.COMPLETE else {}
         tested = {f"test_{name}": float(scored[name]) for name in _SCORES if name in scored}
-        self._tracking.trial_ended(trial.number, trial.state, trial.cause, tested, at_ms)
+        self._tracking.trial_ended(trial.number, trial.state, trial.cause, tested, at_ms=at_ms)
 
     def _frozen(self, trial: TrialRecord) -> optuna.trial.FrozenTrial:
         return self._confirming.get_trials(deepcopy=False)[trial.number]

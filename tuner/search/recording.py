@@ -64,7 +64,7 @@ class Recording:
 
     def trial_ended(self, trial: TrialRecord) -> None:
         """Close the trial's run with its cause, and say how far the study has come."""
-        self._tracking.trial_ended(trial.number, trial.state, trial.cause)
+        self._tracking.trial_ended(trial.number, trial.state, trial.cause, curve=trial.curve)
         if trial.state is not TrialState.RUNNING:
             self._over += 1
             self._best = best_of([*filter(None, [self._best]), trial], self._maximise)
@@ -84,7 +84,8 @@ class Recording:
             self._trial_started(trial, started_ms(frozen))
             for metrics, at_ms in zip(history(frozen), epochs_ms(frozen), strict=True):
                 self._tracking.epoch(trial.number, metrics, at_ms)
-            self._tracking.trial_ended(trial.number, trial.state, trial.cause, at_ms=ended_ms(frozen))
+            ended = ended_ms(frozen)
+            self._tracking.trial_ended(trial.number, trial.state, trial.cause, curve=trial.curve, at_ms=ended)
         over = sorted((one for one in told if one.state.is_finished()), key=ended_ms)
         best: TrialRecord | None = None
         for step, frozen in enumerate(over, start=1):

@@ -7,7 +7,7 @@ import json
 import math
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -81,6 +81,15 @@ def text(value: Any) -> str:
     if isinstance(value, float) and math.isfinite(value) and (value == 0 or 1e-12 < abs(value) < 1e12):
         return format(Decimal(repr(value)), "f")
     return json.dumps(value, default=str)
+
+
+def curve_text(curve: Sequence[float]) -> str:
+    """Return a curve as a tag can hold it: exactly, or if it is long with fewer digits, or else its last part."""
+    exact = json.dumps(list(curve))
+    if len(exact) <= TAG_LENGTH:
+        return exact
+    short = [float(f"{value:.4g}") for value in curve]
+    return json.dumps(short[-TAG_LENGTH // 12 :])
 
 
 def config(params: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ metric again by its run, key, step, time and value, so that writing a record twi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -58,7 +58,10 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """A trial is over, or was interrupted (`running`); `scores` are those of the whole training, such as a test's."""
+    """A trial is over, or was interrupted (`running`).
+
+    `scores` are those of the whole training, such as a test's; `curve` is the objective after each epoch.
+    """
 
     study: str
     number: int
@@ -67,6 +70,7 @@ class TrialEnded:
     cause: str
     kind: Kind = "trial"
     scores: Mapping[str, float] = field(default_factory=dict)
+    curve: Sequence[float] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ The study's side only puts records into a queue; `writer` sends them.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -120,11 +120,17 @@ class Tracking:
         state: TrialState,
         cause: str,
         scores: Mapping[str, float] = _NOTHING,
+        *,
+        curve: Sequence[float] = (),
         at_ms: int | None = None,
     ) -> None:
-        """Close a trial's run, with the cause in plain words; `running` means that it was interrupted."""
-        when = _now_ms() if at_ms is None else at_ms
-        self._writer.put(TrialEnded(self._study, number, when, state, masked_text(cause), self._kind, dict(scores)))
+        """Close a trial's run, with the cause in plain words; `running` means that it was interrupted.
+
+        `curve`, the objective after each epoch, is kept as a tag too: that of many trials is then read at once.
+        """
+        when, why = _now_ms() if at_ms is None else at_ms, masked_text(cause)
+        ended = TrialEnded(self._study, number, when, state, why, self._kind, dict(scores), tuple(curve))
+        self._writer.put(ended)
 
     def progress(self, step: int, metrics: Mapping[str, float], at_ms: int | None = None) -> None:
         """Record how far the study has come, `step` trials into it; a step that its run has is not recorded again."""

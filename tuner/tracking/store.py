@@ -14,7 +14,8 @@ from mlflow.exceptions import MlflowException
 from tuner.results import StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure
 from tuner.tracking.destination import Destination
-from tuner.tracking.encoding import run_name
+from tuner.tracking.elsewhere import CURVE_TAG
+from tuner.tracking.encoding import curve_text, run_name
 from tuner.tracking.files import log_file
 from tuner.tracking.inputs import log_dataset
 from tuner.tracking.operations import (
@@ -168,7 +169,7 @@ class Store:
         if isinstance(last, TrialEnded):
             points += self._values.of_whole_run(run_id, last.scores, last.at_ms)
             state = "interrupted" if last.state is TrialState.RUNNING else last.state.value
-            tags |= {"state": state, "cause": last.cause}
+            tags |= {"state": state, "cause": last.cause} | ({CURVE_TAG: curve_text(last.curve)} if last.curve else {})
         self._values.write(run_id, points=points, params=started.params if started else {}, tags=tags)
         self._values.written(run_id, points)
         if isinstance(last, TrialEnded):

@@ -58,6 +58,8 @@ def _written(value: Any) -> Any:
             return {"$": type(value).__name__, "value": _members(value)}
         case Mapping():
             return {"$": "mapping", "value": dict(value)}
+        case tuple():
+            return {"$": "tuple", "value": list(value)}
     return value
 
 
@@ -72,6 +74,8 @@ def _read(value: Any) -> Any:
             return Path(held)
         case "mapping":
             return held
+        case "tuple":
+            return tuple(held)
     if name in _STATES:
         return _STATES[name](held)
     return _PARTS[name](**{member: _read(inner) for member, inner in held.items()})

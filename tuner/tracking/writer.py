@@ -112,8 +112,9 @@ class Writer:
         """Wait until all is sent, at most so long, and forget the rest."""
         self._closing.set()
         self._wake.set()
-        deadline = time.monotonic() + timeout_seconds
-        while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0 and not self._is_given_up():
+        begun = time.monotonic()
+        deadline = begun + timeout_seconds
+        while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0 and not self._is_given_up(begun):
             self._thread.join(min(left, _GLANCE_SECONDS))
         self._abandoned.set()
 
@@ -137,10 +138,10 @@ class Writer:
             on_disk = self._spool.waiting(in_hand if self._is_spooled else None)
             return waiting + on_disk, self._lost + self._spool.damaged
 
-    def _is_given_up(self) -> bool:
-        """Tell whether MLflow has been out of reach so long that waiting for it at a study's end is of little use."""
+    def _is_given_up(self, begun: float) -> bool:
+        """Tell whether MLflow has been out of reach so long since a study's end that waiting more is of little use."""
         since = self._failing_since
-        return since is not None and time.monotonic() - since > OUT_OF_REACH_SECONDS
+        return since is not None and time.monotonic() - max(since, begun) > OUT_OF_REACH_SECONDS
 
     def _write_all(self) -> None:
         try:
