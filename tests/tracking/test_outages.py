@@ -24,14 +24,6 @@ from tuner.tracking import DatasetInput, Destination, Tracking, TrackingReport, 
 METRICS = len(metrics(1).as_dict())
 
 
-@pytest.fixture(scope="module")
-def server(store: Destination, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copy(store.database, folder / "mlflow.db")  # its tables are made, which takes seconds
-    with served(folder) as running:
-        yield running
-
-
 @pytest.fixture
 def between(server: Server) -> Iterator[tuple[Destination, Faults]]:
     with proxied(server.address) as (address, faults):
