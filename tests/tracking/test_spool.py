@@ -29,6 +29,7 @@ from tuner.tracking.operations import (
     StudyEnded,
     StudyStarted,
     TrialEnded,
+    TrialsListed,
     TrialStarted,
 )
 from tuner.tracking.spool import Spool
@@ -55,6 +56,7 @@ OPERATIONS = st.one_of(
     st.builds(ModelTrained, WORDS, STAMPS, MODELS),
     st.builds(Progressed, WORDS, STAMPS, NUMBERS, MAPPINGS),
     st.builds(OrphansEnded, WORDS, STAMPS, KINDS),
+    st.builds(TrialsListed, WORDS, STAMPS, st.lists(MAPPINGS, max_size=2).map(tuple)),
 )
 MANY = st.lists(OPERATIONS, min_size=1, max_size=8)
 

@@ -106,6 +106,7 @@ class Recording:
             if trial is not None and trial.curve:
                 summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
         stopping = judged(result.trials, self._spec.scheduler, self._spec.epochs, self._spec.objective.mode == "max")
+        self._tracking.trials_listed(result.trials)
         self._tracking.study_ended(result.state, summary | (stopping.summary() if stopping else {}))
         return self._tracking.close(timeout_seconds)
 

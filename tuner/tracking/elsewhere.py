@@ -1,14 +1,15 @@
 """Read a study from a tracking server alone: another machine's, whose storage is not here.
 
-Over MLflow's REST interface and not through its client, whose import takes longer than the answer. All trials come in
-pages of 1,000; a trial's curve is a tag of its run, for histories would be a request each.
+Over MLflow's REST interface and not through its client, whose import takes longer than the answer. A study that ended
+has left a list of its trials; runs that began or ended since are asked for by themselves, as all are where there is no
+list: a thousand take a server seconds. A trial's curve is a tag of its run, for histories would be a request each.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tuner.errors import ServiceError
@@ -29,8 +30,13 @@ from tuner.tracking.encoding import config
 CURVE_TAG = "tuner.curve"
 """The objective after each epoch, as a list."""
 
+TRIALS_FILE = "trials.json"
+"""All trials of a study, as it ended, among the files of its run."""
+
+_SLACK_MS = 1000
 _STATES = {state.value: state for state in TrialState}
 _PAGE = 1000
+_API = "api/2.0/mlflow"
 _SECONDS = 30
 
 
@@ -55,8 +61,7 @@ def read(study: str, at: Destination) -> tuple[StudyResult, str, bool] | None:
     same = f" and tags.`tuner.study_id` = '{tags['tuner.study_id']}'" if "tuner.study_id" in tags else ""
     metric = params.get("objective.metric", "val_accuracy")
     maximise = OBJECTIVES.get(metric, "max") == "max"
-    runs = _runs(at, experiment, f"tags.`tuner.kind` = 'trial'{same}", [])
-    trials = tuple(sorted(map(_trial, runs), key=lambda trial: trial.number))
+    trials = _trials(at, experiment, parent["info"]["run_id"], f"tags.`tuner.kind` = 'trial'{same}")
     result = StudyResult(
         study,
         StudyState(tags.get("state", "interrupted")),
@@ -67,6 +72,35 @@ def read(study: str, at: Destination) -> tuple[StudyResult, str, bool] | None:
         tracking={"uri": at.shown, "experiment_id": experiment, "run_id": parent["info"]["run_id"]},
     )
     return result, metric, maximise
+
+
+def _trials(at: Destination, experiment: str, parent: str, wanted: str) -> tuple[TrialRecord, ...]:
+    """Return the trials that a study has listed, with what has changed since."""
+    listed = _ask(
+        at, "GET", f"{at.uri}/get-artifact", params={"path": TRIALS_FILE, "run_uuid": parent}, missing=(404, 500)
+    )
+    if not listed:
+        found = {one.number: one for one in map(_trial, _runs(at, experiment, wanted, []))}
+    else:
+        found = {one["number"]: _listed(one) for one in listed["trials"]}
+        since = int(listed["at_ms"]) - _SLACK_MS
+        for changed in (f"attributes.end_time > {since}", "attributes.status = 'RUNNING'"):
+            found |= {one.number: one for one in map(_trial, _runs(at, experiment, f"{wanted} and {changed}", []))}
+    return tuple(found[number] for number in sorted(found))
+
+
+def _listed(one: Mapping[str, Any]) -> TrialRecord:
+    return TrialRecord(
+        number=one["number"],
+        state=TrialState(one["state"]),
+        cause=one["cause"],
+        params=one["params"],
+        curve=tuple(one["curve"]),
+        metrics=one["metrics"],
+        seed=one["seed"],
+        baseline=one["baseline"],
+        run_id=one["run_id"],
+    )
 
 
 def _trial(run: Mapping[str, Any]) -> TrialRecord:
@@ -105,24 +139,23 @@ def _runs(at: Destination, experiment: str, wanted: str, order: list[str]) -> It
 
 
 def _get(at: Destination, path: str, params: Mapping[str, str]) -> Any:
-    """Return an answer; None where there is no such thing."""
-    return _ask(at, "GET", path, params=params)
+    return _ask(at, "GET", f"{at.uri}/{_API}/{path}", params=params)
 
 
 def _post(at: Destination, path: str, body: Mapping[str, Any]) -> Any:
-    return _ask(at, "POST", path, json=body) or {}
+    return _ask(at, "POST", f"{at.uri}/{_API}/{path}", json=body) or {}
 
 
-def _ask(at: Destination, method: str, path: str, **content: Any) -> Any:
+def _ask(at: Destination, method: str, address: str, missing: Sequence[int] = (404,), **content: Any) -> Any:
+    """Return an answer; None where there is no such thing."""
     import requests
 
     try:
         take_credentials()
         name, password = (os.environ.get(f"MLFLOW_TRACKING_{one}") for one in ("USERNAME", "PASSWORD"))
         who = (name, password) if name and password else None
-        address = f"{at.uri}/api/2.0/mlflow/{path}"
         answer = requests.request(method, address, auth=who, timeout=_SECONDS, **content)
-        if answer.status_code == requests.codes.not_found:
+        if answer.status_code in missing:
             return None
         answer.raise_for_status()
         return answer.json()

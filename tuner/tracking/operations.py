@@ -177,6 +177,15 @@ class OrphansEnded:
     kind: Kind = "trial"
 
 
+@dataclass(frozen=True)
+class TrialsListed:
+    """All trials of a study as they stand, in the form in which scripts get them (DESIGN.md, section 4)."""
+
+    study: str
+    at_ms: int
+    trials: Sequence[Mapping[str, Any]]
+
+
 Operation = (
     StudyStarted
     | TrialStarted
@@ -189,6 +198,7 @@ Operation = (
     | ModelTrained
     | Progressed
     | OrphansEnded
+    | TrialsListed
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tuner.results import EpochMetrics, StudyState, TrialState
+from tuner.results import EpochMetrics, StudyState, TrialRecord, TrialState
 from tuner.tracking.destination import Destination
 from tuner.tracking.masking import masked, masked_text
 from tuner.tracking.operations import (
@@ -31,6 +31,7 @@ from tuner.tracking.operations import (
     StudyEnded,
     StudyStarted,
     TrialEnded,
+    TrialsListed,
     TrialStarted,
 )
 from tuner.tracking.writer import Writer
@@ -135,6 +136,10 @@ class Tracking:
     def progress(self, step: int, metrics: Mapping[str, float], at_ms: int | None = None) -> None:
         """Record how far the study has come, `step` trials into it; a step that its run has is not recorded again."""
         self._writer.put(Progressed(self._study, _now_ms() if at_ms is None else at_ms, step, dict(metrics)))
+
+    def trials_listed(self, trials: Sequence[TrialRecord]) -> None:
+        """Keep a list of all trials with the study's run: thousands are read from it at once (`elsewhere`)."""
+        self._writer.put(TrialsListed(self._study, _now_ms(), tuple(trial.as_json() for trial in trials)))
 
     def orphans_ended(self) -> None:
         """End the runs that a driver left running when it died: now, before a trial goes on, none of them runs."""

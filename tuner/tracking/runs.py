@@ -111,6 +111,10 @@ class Runs:
         runs = self._search(experiment.experiment_id, wanted) if experiment else iter(())
         return {int(run.data.tags[TRIAL_TAG]): run.info.run_id for run in runs}
 
+    def trials(self, study: str) -> dict[int, str]:
+        """Return the runs of the search's trials that are known now, by number."""
+        return {number: run for (of, kind, number), run in self._ids.items() if of == study and kind == "trial"}
+
     def running(self, study: str, kind: Kind) -> list[str]:
         """Return the runs of this kind that nobody has ended."""
         wanted = self._wanted(study, f"tags.`{KIND_TAG}` = '{kind}' and attributes.status = 'RUNNING'")

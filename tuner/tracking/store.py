@@ -5,6 +5,7 @@ Imported by `connection.open_store` alone: MLflow reads some of its settings whe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from tuner.results import StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure
 from tuner.tracking.destination import Destination
-from tuner.tracking.elsewhere import CURVE_TAG
+from tuner.tracking.elsewhere import CURVE_TAG, TRIALS_FILE
 from tuner.tracking.encoding import curve_text, run_name
 from tuner.tracking.files import log_file
 from tuner.tracking.inputs import log_dataset
@@ -32,6 +33,7 @@ from tuner.tracking.operations import (
     StudyEnded,
     StudyStarted,
     TrialEnded,
+    TrialsListed,
     TrialStarted,
 )
 from tuner.tracking.registry import register
@@ -131,6 +133,13 @@ class Store:
             case FileMade():
                 run_id = self._run(operation.study, operation.number, operation.at_ms, operation.kind)
                 log_file(self._client, run_id, operation.name, operation.content)
+                return run_id
+            case TrialsListed():
+                run_id = self._runs.study(operation.study, operation.at_ms)
+                known = self._runs.trials(operation.study)
+                listed = [{**one, "run_id": known.get(one["number"])} for one in operation.trials]
+                content = json.dumps({"at_ms": operation.at_ms, "trials": listed}).encode()
+                log_file(self._client, run_id, TRIALS_FILE, content)
                 return run_id
             case DatasetUsed():
                 run_id = self._run(operation.study, operation.number, operation.at_ms, operation.kind)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from tuner.tracking.batches import batches, halves
 from tuner.tracking.connection import TrackingFailure, open_store
 from tuner.tracking.destination import Destination
-from tuner.tracking.operations import FileMade, ModelTrained, Operation, RunIds
+from tuner.tracking.operations import FileMade, ModelTrained, Operation, RunIds, TrialsListed
 from tuner.tracking.spool import Spool
 
 if TYPE_CHECKING:
@@ -283,7 +283,11 @@ class Writer:
 
     def _set_aside(self, operation: Operation, is_hopeless: bool) -> bool:
         """Put a file behind all else, and say whether that was done: where files go is often another service."""
-        if is_hopeless or not isinstance(operation, FileMade | ModelTrained) or len(self._aside) >= ASIDE:
+        if (
+            is_hopeless
+            or not isinstance(operation, FileMade | ModelTrained | TrialsListed)
+            or len(self._aside) >= ASIDE
+        ):
             return False
         if not self._aside:
             self._aside_due = time.monotonic() + self._aside_pause
