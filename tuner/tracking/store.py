@@ -183,8 +183,9 @@ class Store:
         self._values.written(run_id, points)
         if isinstance(last, TrialEnded):
             self._client.set_terminated(run_id, TRIAL_STATUS[last.state], last.at_ms)
-        elif started is not None and not is_new:
-            self._client.update_run(run_id, status="RUNNING", name=_title(started))
+        if started is not None and not is_new:
+            status = None if isinstance(last, TrialEnded) else "RUNNING"
+            self._client.update_run(run_id, status=status, name=_title(started))
         return run_id
 
     def _trial_run(self, event: TrialStarted | EpochEnded | TrialEnded) -> tuple[str, bool]:
