@@ -18,6 +18,7 @@ SCRIPTS = (
     "recorded_search",
     "response",
     "search",
+    "tracking",
     "training_loop",
 )
 RAY_SCRIPTS = ("memory", "orchestration")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.tracking.examples import store_in
+from tests.tracking.servers import Server, served
 from tuner.tracking import Destination, Tracking
 
 
@@ -44,3 +47,12 @@ def client(store: Destination) -> Any:
     from mlflow import MlflowClient
 
     return MlflowClient(store.uri)
+
+
+@pytest.fixture(scope="session")
+def server(store: Destination, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server process for all tests: it takes seconds to start."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(store.database, folder / "mlflow.db")  # its tables are made
+    with served(folder) as running:
+        yield running

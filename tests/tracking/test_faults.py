@@ -12,7 +12,7 @@ import pytest
 from tests.tracking.examples import closed, metrics, store_in
 from tuner.errors import ServiceError
 from tuner.results import StudyState, TrialState
-from tuner.tracking import Destination, Tracking, child_runs, ids, probe_mlflow, recorder
+from tuner.tracking import Destination, Tracking, child_runs, ids, probe_mlflow, writer
 
 
 def report_a_trial(tracking: Tracking, study: str) -> float:
@@ -34,7 +34,7 @@ def test_unreachable_server_costs_the_study_milliseconds(store: Destination):
     started = time.perf_counter()
     report = tracking.close(1.5)
     assert time.perf_counter() - started < 2.5
-    assert (report.written, report.unwritten) == (0, 104)
+    assert (report.written, report.unwritten) == (0, 105)
     assert "MLflow at http://***@127.0.0.1:9" in report.error
     assert "Connection refused" in report.error
     assert "secret" not in report.error
@@ -45,7 +45,7 @@ def test_silent_server_does_not_hold_up_the_end(store: Destination):
         tracking = Tracking(Destination(f"http://127.0.0.1:{silent.getsockname()[1]}"))
         assert report_a_trial(tracking, "silent") < 0.1
         report = tracking.close(0.5)
-    assert report.unwritten == 104
+    assert report.unwritten == 105
     assert "did not take everything within 0.5 seconds" in report.error
 
 
@@ -61,15 +61,15 @@ def test_store_that_comes_back_gets_everything(store: Destination, tmp_path: Pat
     shutil.copy(store.database, home)
 
     report = closed(tracking)
-    assert report.written == 104
+    assert report.written == 105
     assert list(child_runs("late", late)) == [0]
 
 
 def test_records_beyond_the_bound_are_counted(store: Destination, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(recorder, "CAPACITY", 10)
+    monkeypatch.setattr(writer, "CAPACITY", 10)
     tracking = Tracking(Destination("http://127.0.0.1:9"))
     report_a_trial(tracking, "many")
-    assert tracking.close(0).unwritten == 104
+    assert tracking.close(0).unwritten == 105
 
 
 def test_record_after_the_end_is_counted_and_told(store: Destination):

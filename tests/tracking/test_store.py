@@ -15,7 +15,7 @@ from tuner.tracking.operations import EpochEnded, Operation, StudyEnded, StudySt
 
 def events(study: str) -> list[Operation]:
     return [
-        StudyStarted(study, 1000, "why", {"seed": 0}, {}, "name: x\n"),
+        StudyStarted(study, 1000, "why", {"seed": 0}, {}),
         TrialStarted(study, 0, 1001, mixup(0.5), {}),
         *(EpochEnded(study, 0, 1001 + epoch, metrics(epoch)) for epoch in (1, 2, 3)),
         TrialEnded(study, 0, 1005, TrialState.PRUNED, "stopped"),

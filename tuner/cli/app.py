@@ -300,6 +300,14 @@ def export(
 
 
 @app.command()
+def sync(study: Name, json: Json = False) -> None:
+    """Send to MLflow what it lacks of a study: it was out of reach, or is another one now."""
+    from tuner.cli import sync as command
+
+    raise typer.Exit(command.sync(study, json))
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 5000,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",

@@ -14,6 +14,7 @@ from tuner.report import words
 from tuner.results import StudyResult, StudyState
 from tuner.search import recommendation, storage, stored
 from tuner.search.safety import Safety
+from tuner.tracking import destination, elsewhere
 
 
 def ls(as_json: bool) -> None:
@@ -32,6 +33,13 @@ def ls(as_json: bool) -> None:
 
 def status(name: str, as_json: bool) -> None:
     """Say where one study stands."""
+    if (other := _elsewhere(name)) is not None:
+        result, metric, maximise = other
+        if output.wants_json(as_json):
+            output.print_json(result.as_json() | {"metric": metric, "stopping": None, "notes": []})
+        else:
+            output.print_tables(*run.summary(result, metric, maximise))
+        return
     result = recommendation.added_to(stored.stored(name))
     metric, maximise = stored.objective(name)
     stopping = stored.stopping(name, result.trials)
@@ -47,16 +55,27 @@ def status(name: str, as_json: bool) -> None:
 
 def trials(name: str, as_json: bool) -> None:
     """List every trial of a study, with its MLflow run where the record can be reached."""
+    if (other := _elsewhere(name)) is not None:
+        _print_trials(*other, as_json)
+        return
     try:
         result = stored.stored(name, with_runs=True)
     except ServiceError as error:
         sys.stderr.write(f"warning: {error}; the trials are shown without their MLflow runs\n")
         result = stored.stored(name)
-    metric, maximise = stored.objective(name)
+    _print_trials(result, *stored.objective(name), as_json)
+
+
+def _print_trials(result: StudyResult, metric: str, maximise: bool, as_json: bool) -> None:
     if output.wants_json(as_json):
         output.print_json([trial.as_json() for trial in result.trials])
     else:
         output.print_tables(run.trials_table(result.trials, metric, maximise))
+
+
+def _elsewhere(name: str) -> tuple[StudyResult, str, bool] | None:
+    """Return a study that is not stored here as the tracking server tells it; None where there is none either."""
+    return None if storage.exists(name) else elsewhere.read(name, destination())
 
 
 def _overview(name: str) -> dict[str, Any] | None:

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 import optuna
 
 from tuner.datasets import Split
-from tuner.results import EpochMetrics, StudyResult, TrialRecord
+from tuner.results import EpochMetrics, StudyResult, TrialRecord, TrialState, best_of
+from tuner.search.moments import ended_ms, epochs_ms, started_ms
 from tuner.search.storage import history, is_started, record
 from tuner.search.stored import judged
 from tuner.search.strata import stratum
 from tuner.spec import StudySpec
 from tuner.tracking import DatasetInput, Tracking, TrackingReport
 
-_OUT_OF_REACH_SECONDS = 5.0
-
 
 class Recording:
-    """An observer that records trials, epochs and causes, and the study around them."""
+    """An observer that records trials, epochs and causes, and the study around them.
 
-    def __init__(self, tracking: Tracking, spec: StudySpec) -> None:
+    `trials` are those that a resumed study has already, `tags` say what it runs with (`tracking.environment`).
+    """
+
+    def __init__(
+        self,
+        tracking: Tracking,
+        spec: StudySpec,
+        trials: Sequence[TrialRecord] = (),
+        tags: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._tracking = tracking
         self._spec = spec
+        self._maximise = spec.objective.mode == "max"
+        self._over = sum(trial.state is not TrialState.RUNNING for trial in trials)
+        self._best = best_of(trials, self._maximise)
         tracking.study_started(
             spec.name,
             description=f"Search for the mixing augmentation that suits {spec.name}; each child run is a trial.",
             params={"objective.metric": spec.objective.metric, "search.trials": spec.search.trials, "seed": spec.seed},
+            tags=tags,
             study_file=spec.source,
         )
 
@@ -41,29 +56,42 @@ class Recording:
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Open the trial's run."""
-        tags = {"baseline": trial.baseline, "seed": trial.seed, "stratum": self._stratum(trial)}
-        self._tracking.trial_started(trial.number, trial.params, tags)
+        self._trial_started(trial)
 
     def epoch_reported(self, trial: TrialRecord, metrics: EpochMetrics) -> None:
         """Record the epoch's metrics."""
         self._tracking.epoch(trial.number, metrics)
 
     def trial_ended(self, trial: TrialRecord) -> None:
-        """Close the trial's run with its cause."""
-        self._tracking.trial_ended(trial.number, trial.state, trial.cause)
+        """Close the trial's run with its cause, and say how far the study has come."""
+        self._tracking.trial_ended(trial.number, trial.state, trial.cause, curve=trial.curve)
+        if trial.state is not TrialState.RUNNING:
+            self._over += 1
+            self._best = best_of([*filter(None, [self._best]), trial], self._maximise)
+            self._tracking.progress(self._over, _progress(self._over, self._best))
 
     def noted(self, words: str) -> None:
         """Do nothing: it is over soon."""
 
     def repeat(self, study: optuna.Study) -> None:
-        """Tell MLflow again of every trial, whether it ended or goes on: what it has already is not written twice."""
-        for frozen in study.get_trials(deepcopy=False):
-            if is_started(frozen):
-                trial = record(frozen, {})
-                self.trial_started(trial)
-                for metrics in history(frozen):
-                    self.epoch_reported(trial, metrics)
-                self.trial_ended(trial)
+        """Tell MLflow again of every trial, as of when it was: what it has already is not written twice.
+
+        Runs that were left running, of which the study knows nothing, end here.
+        """
+        told = [frozen for frozen in study.get_trials(deepcopy=False) if is_started(frozen)]
+        for frozen in told:
+            trial = record(frozen, {})
+            self._trial_started(trial, started_ms(frozen))
+            for metrics, at_ms in zip(history(frozen), epochs_ms(frozen), strict=True):
+                self._tracking.epoch(trial.number, metrics, at_ms)
+            ended = ended_ms(frozen)
+            self._tracking.trial_ended(trial.number, trial.state, trial.cause, curve=trial.curve, at_ms=ended)
+        over = sorted((one for one in told if one.state.is_finished()), key=ended_ms)
+        best: TrialRecord | None = None
+        for step, frozen in enumerate(over, start=1):
+            best = best_of([*filter(None, [best]), record(frozen, {})], self._maximise)
+            self._tracking.progress(step, _progress(step, best), ended_ms(frozen))
+        self._tracking.orphans_ended()
 
     def run_ids(self) -> dict[int, str]:
         """Return the runs written so far, by trial number."""
@@ -78,13 +106,20 @@ class Recording:
             if trial is not None and trial.curve:
                 summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
         stopping = judged(result.trials, self._spec.scheduler, self._spec.epochs, self._spec.objective.mode == "max")
+        self._tracking.trials_listed(result.trials)
         self._tracking.study_ended(result.state, summary | (stopping.summary() if stopping else {}))
-        # Where MLflow did not answer during the whole study, there is little to wait for.
-        return self._tracking.close(_OUT_OF_REACH_SECONDS if self._tracking.is_out_of_reach else timeout_seconds)
+        return self._tracking.close(timeout_seconds)
 
     def abandon(self, timeout_seconds: float) -> None:
         """Stop writing, and leave the study's run to the driver that has it now."""
-        self._tracking.close(timeout_seconds)
+        self._tracking.abandon(timeout_seconds)
 
-    def _stratum(self, trial: TrialRecord) -> str:
-        return stratum(trial.config, self._spec.scheduler.strata)
+    def _trial_started(self, trial: TrialRecord, at_ms: int | None = None) -> None:
+        stratum_of = stratum(trial.config, self._spec.scheduler.strata)
+        tags = {"baseline": trial.baseline, "seed": trial.seed, "stratum": stratum_of}
+        self._tracking.trial_started(trial.number, trial.params, tags, at_ms=at_ms)
+
+
+def _progress(over: int, best: TrialRecord | None) -> dict[str, float]:
+    """Return what a curve shows after each trial: how many are over, and the best that ran to the end."""
+    return {"trials_ended": over} | ({} if best is None else {"best_so_far": best.curve[-1]})

@@ -19,7 +19,7 @@ from tuner.search.recording import Recording
 from tuner.search.safety import Safety
 from tuner.search.search import Search
 from tuner.spec import StudySpec
-from tuner.tracking import Tracking, TrackingReport, destination
+from tuner.tracking import Tracking, TrackingReport, destination, environment, spool_folder
 
 _FLUSH_SECONDS = 60.0
 _HURRIED_FLUSH_SECONDS = 2.0
@@ -57,7 +57,8 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     rule = {"settings": spec.scheduler.model_dump(), "epochs": spec.epochs}
     storage.set_state(study, state=StudyState.RUNNING.value, scheduler=rule)
     where = destination()
-    record = Recording(Tracking(where, str(study.user_attrs["id"])), spec)
+    tracking = Tracking(where, str(study.user_attrs["id"]), spool=spool_folder(spec.name))
+    record = Recording(tracking, spec, storage.records(study), environment())
     record.data_read(split, check.digest(study))
     if not study.user_attrs.get("recorded", True):
         record.repeat(study)
@@ -128,7 +129,7 @@ def taken_over(name: str) -> str:
 
 def _complaints(report: TrackingReport, ended: StudyResult, stopping: Safety | None) -> Iterator[str]:
     if report.unwritten:
-        advice = f"when it answers again, `tuner resume {ended.study}` records what is missing"
+        advice = f"when it answers again, `tuner sync {ended.study}` sends what is missing"
         yield f"MLflow lacks {report.unwritten} records of this study ({report.error}); {advice}"
     if ended.state is StudyState.FAILED:
         yield f"the commonest causes of failure: {causes.commonest(ended.trials)}"

@@ -9,10 +9,12 @@ Importing MLflow takes seconds (3.17 loads pandas, scikit-learn and FastAPI), so
 """
 
 from tuner.tracking.destination import Destination, destination, without_credentials
+from tuner.tracking.environment import environment
 from tuner.tracking.operations import DatasetInput, RegisteredModel, RunIds
 from tuner.tracking.probe import probe_mlflow
 from tuner.tracking.reading import child_runs, ids, trial_config
 from tuner.tracking.recorder import Tracking, TrackingReport
+from tuner.tracking.spool import spool_folder
 
 __all__ = [
     "DatasetInput",
@@ -23,8 +25,10 @@ __all__ = [
     "TrackingReport",
     "child_runs",
     "destination",
+    "environment",
     "ids",
     "probe_mlflow",
+    "spool_folder",
     "trial_config",
     "without_credentials",
 ]

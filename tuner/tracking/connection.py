@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from tuner.tracking.credentials import take_credentials
 from tuner.tracking.destination import Destination, without_credentials
 
 if TYPE_CHECKING:
@@ -26,14 +28,22 @@ SETTINGS = {
 
 LONGEST_MESSAGE = 400
 
+_TOO_LARGE = re.compile(r"error code 413|413 (Request|Payload|Content)|requests must be at most|must contain at most")
+
 
 class TrackingFailure(Exception):
-    """MLflow could not do what was asked, in words; `is_final` where asking again is of no use."""
+    """MLflow could not do what was asked, in words.
 
-    def __init__(self, destination: Destination, reason: object, is_final: bool) -> None:
+    `is_final` where asking again is of no use, `is_too_large` where asking for less may be, `is_passing` where only the
+    connection or the moment was bad.
+    """
+
+    def __init__(self, destination: Destination, reason: object, is_final: bool, is_passing: bool = False) -> None:
         lines = without_credentials(str(reason)).strip().splitlines() or [type(reason).__name__]
         super().__init__(f"MLflow at {destination.shown}: {lines[0][:LONGEST_MESSAGE]}")
         self.is_final = is_final
+        self.is_passing = is_passing
+        self.is_too_large = bool(_TOO_LARGE.search(str(reason)))
 
 
 def open_store(destination: Destination, identity: str = "") -> Store:
@@ -43,10 +53,14 @@ def open_store(destination: Destination, identity: str = "") -> Store:
     same name.
 
     Raises:
-        TrackingFailure: MLflow is not installed, or the store cannot be opened.
+        TrackingFailure: MLflow is not installed, the store cannot be opened, or a file of credentials is missing.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    try:
+        take_credentials()
+    except ValueError as error:
+        raise TrackingFailure(destination, error, is_final=False) from error
     # Deprecations inside MLflow are no news to a user; `catch_warnings` would not be safe in a thread.
     warnings.filterwarnings("ignore", module=r"(mlflow|alembic|sqlalchemy)\b")
     try:

@@ -6,7 +6,7 @@ metric again by its run, key, step, time and value, so that writing a record twi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,14 +19,13 @@ Kind = Literal["trial", "confirmation"]
 
 @dataclass(frozen=True)
 class StudyStarted:
-    """A study begins, or goes on; `study_file` is the file's text."""
+    """A study begins, or goes on."""
 
     study: str
     at_ms: int
     description: str
     params: Mapping[str, Any]
     tags: Mapping[str, Any]
-    study_file: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,10 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """A trial is over, or was interrupted (`running`); `scores` are those of the whole training, such as a test's."""
+    """A trial is over, or was interrupted (`running`).
+
+    `scores` are those of the whole training, such as a test's; `curve` is the objective after each epoch.
+    """
 
     study: str
     number: int
@@ -68,6 +70,7 @@ class TrialEnded:
     cause: str
     kind: Kind = "trial"
     scores: Mapping[str, float] = field(default_factory=dict)
+    curve: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,34 @@ class ModelTrained:
     model: RegisteredModel
 
 
+@dataclass(frozen=True)
+class Progressed:
+    """How far a study has come, `step` trials into it; a step that its run has is not recorded again."""
+
+    study: str
+    at_ms: int
+    step: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class OrphansEnded:
+    """No training of this kind goes on: runs that a driver left running when it died end here."""
+
+    study: str
+    at_ms: int
+    kind: Kind = "trial"
+
+
+@dataclass(frozen=True)
+class TrialsListed:
+    """All trials of a study as they stand, in the form in which scripts get them (DESIGN.md, section 4)."""
+
+    study: str
+    at_ms: int
+    trials: Sequence[Mapping[str, Any]]
+
+
 Operation = (
     StudyStarted
     | TrialStarted
@@ -165,6 +196,9 @@ Operation = (
     | Described
     | DatasetUsed
     | ModelTrained
+    | Progressed
+    | OrphansEnded
+    | TrialsListed
 )
 
 

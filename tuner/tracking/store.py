@@ -5,19 +5,18 @@ Imported by `connection.open_store` alone: MLflow reads some of its settings whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
-from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from tuner.results import StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure
 from tuner.tracking.destination import Destination
-from tuner.tracking.encoding import finite_or_nan, not_finite, param_texts, run_name, tag_texts
+from tuner.tracking.elsewhere import CURVE_TAG, TRIALS_FILE
+from tuner.tracking.encoding import curve_text, run_name
 from tuner.tracking.files import log_file
 from tuner.tracking.inputs import log_dataset
 from tuner.tracking.operations import (
@@ -28,14 +27,18 @@ from tuner.tracking.operations import (
     Kind,
     ModelTrained,
     Operation,
+    OrphansEnded,
+    Progressed,
     RunIds,
     StudyEnded,
     StudyStarted,
     TrialEnded,
+    TrialsListed,
     TrialStarted,
 )
 from tuner.tracking.registry import register
 from tuner.tracking.runs import Runs
+from tuner.tracking.values import Values
 
 TRIAL_STATUS: Mapping[TrialState, str] = {
     TrialState.COMPLETE: "FINISHED",
@@ -55,18 +58,11 @@ STUDY_STATUS: Mapping[StudyState, str] = {
 NOTE_TAG = "mlflow.note.content"
 """What MLflow shows as a run's description, as Markdown."""
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_FINAL_CODES = {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "NOT_IMPLEMENTED"}
+"""Answers that stay the same however often one asks; a wrong password or address is mended in time."""
 
-_FINAL_CODES = {
-    "BAD_REQUEST",
-    "CUSTOMER_UNAUTHORIZED",
-    "ENDPOINT_NOT_FOUND",
-    "INVALID_PARAMETER_VALUE",
-    "NOT_IMPLEMENTED",
-    "PERMISSION_DENIED",
-    "UNAUTHENTICATED",
-}
-"""Answers that stay the same however often one asks."""
+_PASSING_CODES = {"INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "TEMPORARILY_UNAVAILABLE"}
+"""Answers, or none, of a server that is otherwise what it was: what is known of its runs still holds."""
 
 
 class Store:
@@ -75,19 +71,27 @@ class Store:
     def __init__(self, destination: Destination, identity: str = "") -> None:
         self._destination = destination
         self._identity = identity
-        self._epochs: dict[str, set[int]] = {}
         with _failures_told(destination):
             if destination.database is not None:
                 # MLflow itself would try for minutes to open a database in a folder that cannot be made.
                 destination.database.parent.mkdir(parents=True, exist_ok=True)
             self._client = MlflowClient(tracking_uri=destination.uri)
             self._runs = Runs(self._client, destination, identity)
+            self._values = Values(self._client)
 
-    def apply(self, operation: Operation) -> RunIds:
-        """Write one record, and return where."""
+    def apply(self, operation: Operation, *more: Operation) -> RunIds:
+        """Write a record, or several of one run (`batches`) together, and return where."""
         with _failures_told(self._destination):
-            run_id = self._apply(operation)
+            run_id = self._apply(operation, more)
             return RunIds(self._runs.experiment(operation.study), run_id)
+
+    def forget(self, *operations: Operation) -> None:
+        """Ask anew for the runs of records of which nobody knows whether they arrived."""
+        for one in operations:
+            number = one.model.trial if isinstance(one, ModelTrained) else getattr(one, "number", None)
+            parent = getattr(one, "parent", None)
+            for run_id in self._runs.forget(one.study, number, getattr(one, "kind", "trial"), parent):
+                self._values.forget(run_id)
 
     def find(self, study: str) -> RunIds | None:
         """Return the run of a study; nothing where it has none."""
@@ -109,25 +113,33 @@ class Store:
         with _failures_told(self._destination):
             self._client.search_experiments(max_results=1)
 
-    def _apply(self, operation: Operation) -> str:
+    def _apply(self, operation: Operation, more: Sequence[Operation]) -> str:
         match operation:
             case StudyStarted():
                 return self._start_study(operation)
-            case TrialStarted():
-                return self._start_trial(operation)
-            case EpochEnded():
-                return self._log_epoch(operation)
-            case TrialEnded():
-                return self._end_trial(operation)
+            case TrialStarted() | EpochEnded() | TrialEnded():
+                later = [one for one in more if isinstance(one, TrialStarted | EpochEnded | TrialEnded)]
+                return self._write_trial([operation, *later])
             case StudyEnded():
                 return self._end_study(operation)
+            case Progressed():
+                return self._write_progress([operation, *(one for one in more if isinstance(one, Progressed))])
+            case OrphansEnded():
+                return self._end_orphans(operation)
             case Described():
                 run_id = self._runs.study(operation.study, operation.at_ms)
-                self._log(run_id, tags={NOTE_TAG: operation.text})
+                self._values.write(run_id, tags={NOTE_TAG: operation.text})
                 return run_id
             case FileMade():
                 run_id = self._run(operation.study, operation.number, operation.at_ms, operation.kind)
                 log_file(self._client, run_id, operation.name, operation.content)
+                return run_id
+            case TrialsListed():
+                run_id = self._runs.study(operation.study, operation.at_ms)
+                known = self._runs.trials(operation.study)
+                listed = [{**one, "run_id": known.get(one["number"])} for one in operation.trials]
+                content = json.dumps({"at_ms": operation.at_ms, "trials": listed}).encode()
+                log_file(self._client, run_id, TRIALS_FILE, content)
                 return run_id
             case DatasetUsed():
                 run_id = self._run(operation.study, operation.number, operation.at_ms, operation.kind)
@@ -151,70 +163,66 @@ class Store:
         # What was found out before the study was resumed tells more than what it began with.
         note = known.tags.get(NOTE_TAG) or event.description
         tags = {"state": "running", NOTE_TAG: note, **event.tags}
-        self._log(run_id, params=fresh, tags=tags)
-        if event.study_file:
-            self._client.log_text(run_id, event.study_file, "study.yaml")
+        self._values.write(run_id, params=fresh, tags=tags)
         return run_id
 
-    def _start_trial(self, event: TrialStarted) -> str:
-        name = event.name or run_name(event.number, event.params)
-        run_id = self._runs.trial(
-            event.study, event.number, event.at_ms, kind=event.kind, name=name, parent=event.parent
-        )
-        self._client.update_run(run_id, status="RUNNING", name=name)
-        self._log(run_id, params=event.params, tags={"state": "running", **event.tags})
+    def _write_trial(self, events: Sequence[TrialStarted | EpochEnded | TrialEnded]) -> str:
+        """Write what happened to one trial, one thing after the other, in as few requests as that takes."""
+        first, last = events[0], events[-1]
+        started = first if isinstance(first, TrialStarted) else None
+        run_id, is_new = self._trial_run(first)
+        epochs = [event for event in events if isinstance(event, EpochEnded)]
+        points, tags = self._values.of_epochs(run_id, epochs, run_id in self._runs.created)
+        if started is not None:
+            tags = {"state": "running", **started.tags, **tags}
+        if isinstance(last, TrialEnded):
+            points += self._values.of_whole_run(run_id, last.scores, last.at_ms)
+            state = "interrupted" if last.state is TrialState.RUNNING else last.state.value
+            tags |= {"state": state, "cause": last.cause} | ({CURVE_TAG: curve_text(last.curve)} if last.curve else {})
+        self._values.write(run_id, points=points, params=started.params if started else {}, tags=tags)
+        self._values.written(run_id, points)
+        if isinstance(last, TrialEnded):
+            self._client.set_terminated(run_id, TRIAL_STATUS[last.state], last.at_ms)
+        if started is not None and not is_new:
+            status = None if isinstance(last, TrialEnded) else "RUNNING"
+            self._client.update_run(run_id, status=status, name=_title(started))
         return run_id
 
-    def _log_epoch(self, event: EpochEnded) -> str:
-        run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind)
-        values, epoch = event.metrics.as_dict(), event.metrics.epoch
-        known = self._known_epochs(run_id, next(iter(values)))
-        if epoch not in known:
-            broken = not_finite(values)
-            tags = {"not_finite": f"epoch {epoch}: {broken}"} if broken else {}
-            self._log(run_id, metrics=values, at_ms=event.at_ms, step=epoch, tags=tags)
-            known.add(epoch)
+    def _trial_run(self, event: TrialStarted | EpochEnded | TrialEnded) -> tuple[str, bool]:
+        """Return a trial's run, and whether it was made just now."""
+        before = len(self._runs.created)
+        if isinstance(event, TrialStarted):
+            title, parent = _title(event), event.parent
+        else:
+            title, parent = "", None
+        run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind, name=title, parent=parent)
+        return run_id, len(self._runs.created) > before and run_id in self._runs.created
+
+    def _write_progress(self, events: Sequence[Progressed]) -> str:
+        run_id = self._runs.study(events[0].study, events[0].at_ms)
+        points = self._values.of_progress(run_id, events, run_id in self._runs.created)
+        self._values.write(run_id, points=points)
+        self._values.written(run_id, points)
         return run_id
 
-    def _end_trial(self, event: TrialEnded) -> str:
-        run_id = self._runs.trial(event.study, event.number, event.at_ms, kind=event.kind)
-        state = "interrupted" if event.state is TrialState.RUNNING else event.state.value
-        self._log(run_id, metrics=event.scores, at_ms=event.at_ms, tags={"state": state, "cause": event.cause})
-        self._client.set_terminated(run_id, TRIAL_STATUS[event.state], event.at_ms)
-        return run_id
+    def _end_orphans(self, event: OrphansEnded) -> str:
+        for run_id in self._runs.running(event.study, event.kind):
+            self._values.write(run_id, tags={"state": "interrupted", "cause": "its driver ended without a word"})
+            self._client.set_terminated(run_id, TRIAL_STATUS[TrialState.RUNNING], event.at_ms)
+        return self._runs.study(event.study, event.at_ms)
 
     def _end_study(self, event: StudyEnded) -> str:
         run_id = self._runs.study(event.study, event.at_ms)
         words = {key: value for key, value in event.summary.items() if isinstance(value, str)}
         numbers = {key: value for key, value in event.summary.items() if not isinstance(value, str)}
-        self._log(run_id, metrics=numbers, at_ms=event.at_ms, tags={**words, "state": event.state.value})
+        points = self._values.of_whole_run(run_id, numbers, event.at_ms)
+        self._values.write(run_id, points=points, tags={**words, "state": event.state.value})
         self._client.set_terminated(run_id, STUDY_STATUS[event.state], event.at_ms)
         return run_id
 
-    def _log(
-        self,
-        run_id: str,
-        *,
-        metrics: Mapping[str, float | int] = _NOTHING,
-        params: Mapping[str, Any] = _NOTHING,
-        tags: Mapping[str, Any] = _NOTHING,
-        at_ms: int = 0,
-        step: int = 0,
-    ) -> None:
-        """Write in one batch; the client cuts it to MLflow's 100 parameters, 100 tags and 1,000 metrics a request."""
-        self._client.log_batch(
-            run_id,
-            metrics=[Metric(key, finite_or_nan(value), at_ms, step) for key, value in metrics.items()],
-            params=[Param(key, value) for key, value in param_texts(params).items()],
-            tags=[RunTag(key, value) for key, value in tag_texts(tags).items()],
-        )
 
-    def _known_epochs(self, run_id: str, metric: str) -> set[int]:
-        """Return the epochs that a run has; a batch is written whole or not at all, so one metric tells for all."""
-        if run_id not in self._epochs:
-            points = [] if run_id in self._runs.created else self._client.get_metric_history(run_id, metric)
-            self._epochs[run_id] = {point.step for point in points}
-        return self._epochs[run_id]
+def _title(event: TrialStarted) -> str:
+    return event.name or run_name(event.number, event.params)
 
 
 @contextmanager
@@ -222,7 +230,8 @@ def _failures_told(destination: Destination) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise TrackingFailure(destination, error.message, error.error_code in _FINAL_CODES) from error
+        is_passing = error.error_code in _PASSING_CODES
+        raise TrackingFailure(destination, error.message, error.error_code in _FINAL_CODES, is_passing) from error
     except (FileNotFoundError, ValueError) as error:
         raise TrackingFailure(destination, error, is_final=True) from error
     except Exception as error:

@@ -1,0 +1,164 @@
+"""Read a study from a tracking server alone: another machine's, whose storage is not here.
+
+Over MLflow's REST interface and not through its client, whose import takes longer than the answer. A study that ended
+has left a list of its trials; runs that began or ended since are asked for by themselves, as all are where there is no
+list: a thousand take a server seconds. A trial's curve is a tag of its run, for histories would be a request each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tuner.errors import ServiceError
+from tuner.results import (
+    OBJECTIVES,
+    StudyResult,
+    StudyState,
+    TrialRecord,
+    TrialState,
+    best_of,
+    flatten,
+    unmixed_baseline,
+)
+from tuner.tracking.credentials import take_credentials
+from tuner.tracking.destination import Destination, without_credentials
+from tuner.tracking.encoding import config
+
+CURVE_TAG = "tuner.curve"
+"""The objective after each epoch, as a list."""
+
+TRIALS_FILE = "trials.json"
+"""All trials of a study, as it ended, among the files of its run."""
+
+_SLACK_MS = 1000
+_STATES = {state.value: state for state in TrialState}
+_PAGE = 1000
+_API = "api/2.0/mlflow"
+_SECONDS = 30
+
+
+def read(study: str, at: Destination) -> tuple[StudyResult, str, bool] | None:
+    """Return a study as its runs tell it, its metric, and whether larger is better; None where the server has none.
+
+    Of several studies of one name it is the one that was begun last.
+
+    Raises:
+        ServiceError: the server is out of reach, or does not let us in.
+    """
+    if not at.is_server:
+        return None
+    found = _get(at, "experiments/get-by-name", {"experiment_name": study})
+    if found is None:
+        return None
+    experiment = found["experiment"]["experiment_id"]
+    parent = next(_runs(at, experiment, "tags.`tuner.kind` = 'study'", ["attributes.start_time DESC"]), None)
+    if parent is None:
+        return None
+    tags, params = _pairs(parent, "tags"), _pairs(parent, "params")
+    same = f" and tags.`tuner.study_id` = '{tags['tuner.study_id']}'" if "tuner.study_id" in tags else ""
+    metric = params.get("objective.metric", "val_accuracy")
+    maximise = OBJECTIVES.get(metric, "max") == "max"
+    trials = _trials(at, experiment, parent["info"]["run_id"], f"tags.`tuner.kind` = 'trial'{same}")
+    result = StudyResult(
+        study,
+        StudyState(tags.get("state", "interrupted")),
+        trials,
+        best_of(trials, maximise),
+        unmixed_baseline(trials, maximise),
+        float(_metrics(parent).get("seconds", 0.0)),
+        tracking={"uri": at.shown, "experiment_id": experiment, "run_id": parent["info"]["run_id"]},
+    )
+    return result, metric, maximise
+
+
+def _trials(at: Destination, experiment: str, parent: str, wanted: str) -> tuple[TrialRecord, ...]:
+    """Return the trials that a study has listed, with what has changed since."""
+    listed = _ask(
+        at, "GET", f"{at.uri}/get-artifact", params={"path": TRIALS_FILE, "run_uuid": parent}, missing=(404, 500)
+    )
+    if not listed:
+        found = {one.number: one for one in map(_trial, _runs(at, experiment, wanted, []))}
+    else:
+        found = {one["number"]: _listed(one) for one in listed["trials"]}
+        since = int(listed["at_ms"]) - _SLACK_MS
+        for changed in (f"attributes.end_time > {since}", "attributes.status = 'RUNNING'"):
+            found |= {one.number: one for one in map(_trial, _runs(at, experiment, f"{wanted} and {changed}", []))}
+    return tuple(found[number] for number in sorted(found))
+
+
+def _listed(one: Mapping[str, Any]) -> TrialRecord:
+    return TrialRecord(
+        number=one["number"],
+        state=TrialState(one["state"]),
+        cause=one["cause"],
+        params=one["params"],
+        curve=tuple(one["curve"]),
+        metrics=one["metrics"],
+        seed=one["seed"],
+        baseline=one["baseline"],
+        run_id=one["run_id"],
+    )
+
+
+def _trial(run: Mapping[str, Any]) -> TrialRecord:
+    tags = _pairs(run, "tags")
+    nested = config(_pairs(run, "params"))
+    return TrialRecord(
+        number=int(tags["tuner.trial"]),
+        state=_STATES.get(tags.get("state", ""), TrialState.RUNNING),
+        cause=tags.get("cause", ""),
+        params=flatten(nested),
+        curve=tuple(json.loads(tags.get(CURVE_TAG, "[]"))),
+        metrics=_metrics(run),
+        seed=int(tags.get("seed", 0)),
+        baseline=tags.get("baseline") == "true",
+        config=nested,
+        run_id=run["info"]["run_id"],
+    )
+
+
+def _pairs(run: Mapping[str, Any], what: str) -> dict[str, str]:
+    return {one["key"]: one["value"] for one in run["data"].get(what, ())}
+
+
+def _metrics(run: Mapping[str, Any]) -> dict[str, float]:
+    return {one["key"]: float(one["value"]) for one in run["data"].get("metrics", ())}
+
+
+def _runs(at: Destination, experiment: str, wanted: str, order: list[str]) -> Iterator[Mapping[str, Any]]:
+    asked = {"experiment_ids": [experiment], "filter": wanted, "max_results": _PAGE, "order_by": order}
+    while True:
+        page = _post(at, "runs/search", asked)
+        yield from page.get("runs", ())
+        if not page.get("next_page_token"):
+            return
+        asked["page_token"] = page["next_page_token"]
+
+
+def _get(at: Destination, path: str, params: Mapping[str, str]) -> Any:
+    return _ask(at, "GET", f"{at.uri}/{_API}/{path}", params=params)
+
+
+def _post(at: Destination, path: str, body: Mapping[str, Any]) -> Any:
+    return _ask(at, "POST", f"{at.uri}/{_API}/{path}", json=body) or {}
+
+
+def _ask(at: Destination, method: str, address: str, missing: Sequence[int] = (404,), **content: Any) -> Any:
+    """Return an answer; None where there is no such thing."""
+    import requests
+
+    try:
+        take_credentials()
+        name, password = (os.environ.get(f"MLFLOW_TRACKING_{one}") for one in ("USERNAME", "PASSWORD"))
+        who = (name, password) if name and password else None
+        answer = requests.request(method, address, auth=who, timeout=_SECONDS, **content)
+        if answer.status_code in missing:
+            return None
+        answer.raise_for_status()
+        return answer.json()
+    except (requests.RequestException, ValueError) as error:
+        words = without_credentials(str(error))
+        raise ServiceError(f"MLflow at {at.shown}: {words}; see whether MLFLOW_TRACKING_URI is right") from error
