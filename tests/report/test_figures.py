@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,8 @@ from tuner.report.figures.classes import ClassChange, classes
 from tuner.report.figures.importance import Bar, importances, readable
 from tuner.report.figures.learning import learning
 from tuner.report.figures.parallel import parallel
-from tuner.report.figures.style import quantity
+from tuner.report.figures.style import GREY, quantity
+from tuner.report.figures.svg import inline
 from tuner.results import TrialState
 
 ACCURACY = quantity("val_accuracy")
@@ -100,18 +102,52 @@ def test_parameters_are_readable(parameter, words):
     assert readable(parameter) == words
 
 
+def dots(axes):
+    return [line for line in axes.lines if line.get_marker() in tuple("osD") and len(line.get_xdata()) == 1]
+
+
 def test_classes_stand_from_gain_to_loss(size):
     changes = [
-        ClassChange("Shirt", -0.01),
+        ClassChange("Shirt", -0.01, -0.05, 0.03),
         ClassChange("Bag", 0.02, 0.01, 0.03),
         ClassChange("Coat", 0.0, -0.1, 0.1),
     ]
     [axes] = rendered(classes(changes, size)).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["Bag", "Coat", "Shirt"]
-    dots = [line for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata()) == 1]
-    assert [line.get_xdata()[0] for line in dots] == [pytest.approx(x) for x in (2, 0, -1)]
-    assert [line.get_markerfacecolor() == "white" for line in dots] == [False, True, False]
-    assert axes.figure.get_label().startswith("1 of 3 classes gain. The most: Bag, +2.0 points")
+    assert [line.get_xdata()[0] for line in dots(axes)] == [pytest.approx(x) for x in (2, 0, -1)]
+    assert [line.get_markerfacecolor() == "white" for line in dots(axes)] == [False, True, True]
+
+
+def test_only_classes_that_surely_differ_are_counted_and_full():
+    sure = [ClassChange("Bag", 0.02, 0.01, 0.03), ClassChange("Dress", -0.02, -0.03, -0.01)]
+    unsure = [ClassChange("Shirt", 0.01, -0.05, 0.07), ClassChange("Coat", 0.0), ClassChange("Sandal", 0.01)]
+    [axes] = classes([*sure, *unsure]).axes
+    assert axes.figure.get_label().startswith(
+        "1 of 5 classes surely gain and 1 surely lose; the others may be luck. The highest: Bag, +2.0 points"
+    )
+    assert [line.get_markerfacecolor() != "white" for line in dots(axes)] == [True, False, False, False, True]
+
+
+def test_a_class_without_difference_or_interval_points_nowhere():
+    [axes] = classes([ClassChange("Coat", 0.0), ClassChange("Bag", 0.02)]).axes
+    assert {line.get_markeredgecolor() for line in dots(axes)} == {GREY}
+    assert not {"gains", "loses"} & set(texts(axes.figure))
+
+
+def test_no_class_can_change_by_more_than_all_of_its_accuracy():
+    [axes] = classes([ClassChange("5", -0.1, -2.7, 2.5)]).axes
+    assert axes.dataLim.intervalx.tolist() == [-100, 100]
+
+
+@pytest.mark.parametrize("name", ["ü$\\frac{$", "$5 bill$", "a_b$^$", "x" * 90, "two\nlines"])
+def test_any_class_name_is_drawn_as_it_is_written(name, size):
+    drawn = rendered(classes([ClassChange(name, 0.02, 0.01, 0.03), ClassChange("Bag", 0.0)], size))
+    [axes] = drawn.axes
+    assert axes.get_window_extent().width > drawn.bbox.width / 2
+    assert inline(drawn, "one")
+    drawn.savefig(io.BytesIO(), format="png")
+    label = axes.get_yticklabels()[0].get_text()
+    assert label == name if len(name) < 20 and "\n" not in name else len(label) < 40
 
 
 def test_of_very_many_both_ends_are_shown():

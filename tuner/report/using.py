@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import matplotlib as mpl
+
 from tuner import policies, preview
 from tuner.errors import ConfigError
 from tuner.report import words
@@ -52,7 +54,8 @@ def sheet(found: Findings) -> Section:
 def drawn(found: Findings, trial: TrialRecord) -> bytes:
     """Return the sheet of a trial's policy as PNG."""
     file = io.BytesIO()
-    preview.draw(found.sheets.rows[trial.number], file, f"{words.policy(trial.params)}, on {found.sheets.of}")
+    with mpl.rc_context({"text.parse_math": False}):  # a class may be called $5
+        preview.draw(found.sheets.rows[trial.number], file, f"{words.policy(trial.params)}, on {found.sheets.of}")
     return file.getvalue()
 
 
