@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from tuner.report import words
+from tuner.report import candidates, words
 from tuner.report.document import Block, Bullets, Figure, Paragraph, Section, Table
 from tuner.report.figures import classes, response, seeds
 from tuner.report.figures.classes import ClassChange
@@ -14,9 +14,9 @@ from tuner.report.figures.seeds import Finalist
 from tuner.report.figures.style import Quantity, quantity
 from tuner.report.findings import Findings
 from tuner.selection.confirmed import Confirmed
-from tuner.selection.recommend import Recommendation, Verdict
+from tuner.selection.recommend import Verdict
 from tuner.selection.second_axes import SecondAxes
-from tuner.selection.words import amount, chance, counted, gain, interval
+from tuner.selection.words import amount, counted, interval
 
 _AXES = ("accuracy", "nll", "ece")
 _LUCK = 1.96  # deviations of one training to either side that hold 95 % of them
@@ -27,10 +27,33 @@ def headline(found: Findings) -> str:
     told = found.recommendation
     if told is None:
         return "No answer yet: the search has not trained anything without mixing."
-    if told.verdict is not Verdict.USE:
-        return f"{words.VERDICTS[told.verdict].capitalize()}."
-    better = amount(found.metric, told.effect.estimate or 0.0)
-    return f"Use {words.block(told.policy)}: better than no mixing by {better}."
+    if told.shown is None:
+        return "Nothing to compare: no trial with mixing ran to its end."
+    if not told.planned_seeds:
+        return "Nothing is confirmed: the study trains nothing on fresh seeds."
+    if told.verdict is Verdict.USE:
+        better = amount(found.metric, told.effect.estimate or 0.0)
+        name = _on_test(found.metric).name
+        return f"Use {words.block(told.policy)}: better than no mixing by {better} in {name[:1].lower()}{name[1:]}."
+    if told.effect.high is not None and told.effect.high < 0:
+        return "Mixing is worse here on fresh seeds: train without it."
+    return f"{_capital(words.VERDICTS[told.verdict])}."
+
+
+def tone(found: Findings) -> str:
+    """Return how the answer is coloured: as its verdict, or as unknown where there was nothing to judge."""
+    told = found.recommendation
+    is_judged = told is not None and told.shown is not None and told.planned_seeds
+    return told.verdict.value if told is not None and is_judged else "unknown"
+
+
+def summary(found: Findings) -> str:
+    """Return the deciding reason, and what was searched."""
+    told = found.recommendation
+    searched = f"{counted(len(found.result.trials), 'trial')} of up to {counted(found.epochs, 'epoch')}"
+    if told is None:
+        return f"The search has {searched} so far; nothing was put to the test on fresh seeds."
+    return f"{told.reasons[0]} The search had {searched}."
 
 
 def verdict(found: Findings) -> Section:
@@ -41,7 +64,9 @@ def verdict(found: Findings) -> Section:
     blocks: list[Block] = [Bullets(told.reasons[1:])] if told.reasons[1:] else []  # the first stands above
     if told.warnings:
         blocks.append(Bullets(told.warnings, are_warnings=True))
-    return Section("verdict", "Why", [*blocks, _candidates(found, told)])
+    is_tested = any(one.scores for one in told.candidates)
+    table = candidates.on_fresh_seeds(told, found.metric) if is_tested else candidates.in_the_search(told, found.metric)
+    return Section("verdict", "Why", [*blocks, table])
 
 
 def alpha(found: Findings) -> Section | None:
@@ -66,9 +91,9 @@ def alpha(found: Findings) -> Section | None:
 
 
 def fresh_seeds(found: Findings) -> Section | None:
-    """Return the finalists' seeds as dots beside no mixing's; None before any was trained."""
+    """Return the finalists' seeds as dots beside no mixing's; None before any finalist was trained."""
     told = found.recommendation
-    if told is None or not any(one.scores for one in told.candidates):
+    if told is None or not any(one.scores for one in told.candidates[1:]):
         return None
     shown = _on_test(found.metric)
     unmixed, *others = told.candidates
@@ -101,29 +126,6 @@ def second_axes(found: Findings) -> Section | None:
     return Section("beside", "Beside the objective", blocks)
 
 
-def _candidates(found: Findings, told: Recommendation) -> Table:
-    rows = []
-    for one in told.candidates:
-        known, mean = one.difference, one.as_json()["mean"]
-        compared = not one.candidate.is_baseline
-        between = (known.low, known.high, known.p_value)
-        is_known = compared and None not in between
-        rows.append(
-            (
-                words.block(one.candidate.mixing),
-                one.candidate.origin,
-                str(len(one.scores)),
-                "" if mean is None else words.metric(found.metric, mean),
-                gain(found.metric, known.estimate) if compared and known.estimate is not None else "",
-                interval(found.metric, known.low or 0, known.high or 0) if is_known else "",
-                chance(known.p_value or 0) if is_known else "",
-            )
-        )
-    header = ("policy", "why", "seeds", "mean", "against no mixing", "interval", "p")
-    note = "Differences are paired by seed, plus is better; intervals and p-values hold for all candidates at once."
-    return Table(header, tuple(rows), frozenset({2, 3, 4, 5, 6}), note)
-
-
 def _unmixed(found: Findings) -> Reference | None:
     """Return what no mixing reached in the search, and how far one training's luck goes from there."""
     baseline = found.result.baseline
@@ -146,7 +148,7 @@ def _trained_on(found: Findings) -> str:
 
 def _in_short(one: Confirmed, metric: str) -> str:
     if one.dropped is not None:
-        return f"beaten after {counted(len(one.gained), 'seed')}"
+        return f"beaten after {counted(one.dropped.seeds, 'seed')}"
     known = one.difference
     if known.low is None or known.high is None:
         return ""

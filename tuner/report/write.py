@@ -15,7 +15,6 @@ from tuner.report.figures.style import WIDE
 from tuner.report.findings import Findings
 from tuner.report.markdown import File, markdown
 from tuner.report.page import html
-from tuner.selection.words import counted
 
 HTML, MARKDOWN = "report.html", "report.md"
 
@@ -70,23 +69,14 @@ def of(found: Findings) -> Document:
         searched.cost(found),
         using.decided(found),
     ]
-    told = found.recommendation
     return Document(
         title=f"Which mixing augmentation suits {found.result.study}?",
         headline=answer.headline(found),
-        tone="unknown" if told is None else told.verdict.value,
-        summary=_summary(found),
+        tone=answer.tone(found),
+        summary=answer.summary(found),
         sections=[section for section in sections if section is not None],
         footer=f"Study {found.result.study}, {found.result.state}; written {_now()} by tuner report.",
     )
-
-
-def _summary(found: Findings) -> str:
-    told = found.recommendation
-    searched_ = f"searched with {counted(len(found.result.trials), 'trial')} of up to {counted(found.epochs, 'epoch')}"
-    if told is None or not told.seeds:
-        return f"Found so far: {searched_}; not yet put to the test on fresh seeds."
-    return f"{told.reasons[0]} Before that came a search {searched_[9:]}."
 
 
 def _pictures(document: Document) -> Iterator[tuple[str, tuple[bytes, str]]]:
