@@ -47,6 +47,7 @@ def findings(settings: str = STUDY, **known: Any) -> Findings:
         "classes": (),
         "sheets": Sheets({}, "digits"),
         "network": None,
+        "confirmed": None,
         "environment": {},
     }
     return Findings(**{**nothing, **known})

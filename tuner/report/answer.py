@@ -164,11 +164,16 @@ def _axes_table(known: Sequence[SecondAxes]) -> Table:
             cells.append(
                 "" if axis is None else f"{words.metric(metric, axis.mean)} ({words.metric(metric, axis.unmixed)})"
             )
-        seconds = "" if one.seconds is None else f"{one.seconds:.2f}"
+        known_times = one.seconds is not None and one.unmixed_seconds is not None
+        seconds = f"{one.seconds:.2f} ({one.unmixed_seconds:.2f})" if known_times else ""
         passes = f"{one.cost.extra_forward + one.cost.extra_backward:g}"
         rows.append((one.name, *cells, seconds, passes))
-    header = ("policy", "accuracy", "negative log-likelihood", "calibration error", "seconds an epoch", "extra passes")
-    note = "Means over the fresh seeds on the test split; in brackets no mixing's. Extra passes are a step's, at most."
+    header = ("policy", "accuracy", "likelihood loss, nats", "calibration error", "seconds an epoch", "extra passes")
+    note = (
+        "Means on the test split over the fresh seeds that a policy and no mixing both have; in brackets no mixing's. "
+        "Seconds are medians without the first epoch, while other trainings shared the machine. Extra passes are a "
+        "step's, at most."
+    )
     return Table(header, tuple(rows), frozenset({1, 2, 3, 4, 5}), note)
 
 

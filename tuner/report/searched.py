@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -77,24 +76,28 @@ def cost(found: Findings) -> Section | None:
         return None
     epochs = found.result.epochs_trained
     full = found.epochs * sum(len(group) for group in groups.values())
-    rows = []
-    for method, group in sorted(groups.items(), key=lambda item: (item[0] != "none", item[0])):
-        seconds = [one.metrics["seconds"] for one in group if "seconds" in one.metrics]
-        an_epoch = f"{statistics.median(seconds):.2f}" if seconds else ""
-        rows.append((method, str(len(group)), str(sum(one.epochs for one in group)), an_epoch))
+    rows = [
+        (method, str(len(group)), str(sum(one.epochs for one in group)))
+        for method, group in sorted(groups.items(), key=lambda item: (item[0] != "none", item[0]))
+    ]
     said = (
         f"The search took {words.duration(found.result.seconds)} and {epochs} epochs; without early stopping its "
         f"trials would have taken {full}."
     )
-    note = "Seconds are the median over the trials' last epochs, while as many trials ran beside them as fitted."
-    table = Table(("method", "trials", "epochs", "seconds an epoch"), tuple(rows), frozenset({1, 2, 3}), note)
+    if (spent := found.confirmed) is not None:
+        said += (
+            f" Putting it to the test took {counted(spent.trainings, 'training')} and {counted(spent.epochs, 'epoch')} "
+            f"more, {words.duration(spent.seconds)} if they had run one after the other."
+        )
+    note = "How long an epoch takes is told by the fresh seeds alone: there every policy trained beside no mixing."
+    table = Table(("method, in the search", "trials", "epochs"), tuple(rows), frozenset({1, 2}), note)
     return Section("cost", "What it cost", [Paragraph(said), table])
 
 
 def _stopping(found: Findings) -> list[Block]:
     told = found.stopping
     if told is None:
-        return [Paragraph("Nothing was stopped early.")]
+        return [Paragraph(_untold(found))]
     said: list[Block] = (
         [Bullets((f"{told.words}.",), are_warnings=True)]
         if told.is_safe is False
@@ -126,6 +129,17 @@ def _best(found: Findings) -> Table:
     beyond = f" {counted(more, 'more trial')} ran to the end: tuner trials {found.result.study}." if more else ""
     note = f"One training each, compared by the same validation images, so the first is partly luck.{beyond}"
     return Table(("trial", "policy", quantity(found.metric).name), rows, frozenset({0, 2}), note)
+
+
+def _untold(found: Findings) -> str:
+    """Say why nothing is told of how safe stopping was."""
+    stopped = sum(one.state is TrialState.PRUNED for one in found.result.trials)
+    if not stopped:
+        return "Nothing was stopped early."
+    return (
+        f"{counted(stopped, 'trial was', 'trials were')} stopped early, but the study does not say by which rule, so "
+        "whether that was safe is not known."
+    )
 
 
 def _effects(effects: Sequence[Effect], metric: str) -> Table:
