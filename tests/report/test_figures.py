@@ -10,6 +10,7 @@ import pytest
 from tests.report.drawing import rendered, texts
 from tests.selection.alphas import record
 from tuner.report.figures.calibration import Trade, calibration, front
+from tuner.report.figures.chosen import MOST, chosen, of_all
 from tuner.report.figures.classes import ClassChange, classes
 from tuner.report.figures.importance import Bar, importances, readable
 from tuner.report.figures.learning import learning
@@ -192,3 +193,14 @@ def test_the_smallest_is_best_where_the_metric_says_so():
 def test_figures_without_trials_are_drawn():
     for drawn in (learning([], [], ACCURACY), parallel([], ACCURACY, maximise=True), importances([]), classes([])):
         assert rendered(drawn).get_label()
+
+
+def test_of_very_many_trials_some_are_drawn_the_best_among_them():
+    many = [record(n, 1.0, [0.5 + n / 1000, 0.9 if n == 201 else 0.7]) for n in range(300)]
+    many += [record(n, 1.0, [0.4], TrialState.PRUNED) for n in range(300, 500)]
+    few = chosen(many, maximise=True)
+    assert 2 * MOST <= len(few) <= 2 * MOST + 2
+    assert {0, 201, 299, 300, 499} <= {one.number for one in few}
+    assert f"{len(few)} of 500 trials" in of_all(few, many)
+    assert chosen(many[:20], maximise=True) == many[:20]
+    assert of_all(many[:20], many[:20]) == ""

@@ -9,6 +9,7 @@ from functools import partial
 from tuner.report import words
 from tuner.report.document import Block, Bullets, Figure, Paragraph, Section, Table
 from tuner.report.figures.calibration import Trade, calibration
+from tuner.report.figures.chosen import chosen, of_all
 from tuner.report.figures.importance import Bar, importances
 from tuner.report.figures.learning import learning
 from tuner.report.figures.parallel import parallel
@@ -31,8 +32,12 @@ def search(found: Findings) -> Section:
         return Section("search", "The search", blocks)
     rungs = [rung.epoch for rung in found.stopping.rungs] if found.stopping else []
     shown = quantity(found.metric)
-    caption = "Dotted lines are the rungs, where trials are compared and the worse ones of their stratum stopped."
-    blocks.append(Figure("learning", lambda size: learning(trials, rungs, shown, size), caption if rungs else ""))
+    few = chosen(trials, maximise=found.maximise)
+    caption = "A line is a trial."
+    if rungs:
+        caption += " Dotted lines are the rungs, where trials are compared and the worse ones of their stratum stopped."
+    caption += of_all(few, trials)
+    blocks.append(Figure("learning", lambda size: learning(few, rungs, shown, size), caption))
     blocks.extend(_stopping(found))
     blocks.append(_best(found))
     return Section("search", "The search", blocks)
@@ -56,8 +61,10 @@ def what_matters(found: Findings) -> Section | None:
         blocks.append(Bullets(tuple(f"{one}." for one in known.warnings), are_warnings=True))
     if len(complete) > 1:
         shown = quantity(found.metric)
-        draw = partial(parallel, found.result.trials, shown, maximise=found.maximise)
+        few = chosen(found.result.trials, maximise=found.maximise)
+        draw = partial(parallel, few, shown, maximise=found.maximise)
         caption = "Each line is a trial through its settings; those that were stopped are grey."
+        caption += of_all(few, found.result.trials)
         blocks.append(Figure("parallel", lambda size: draw(size=size), caption))
         trades = [trade for one in complete if (trade := _trade(one)) is not None]
         if len(trades) > 1:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from tuner.errors import UsageError
 from tuner.report import answer, searched, using
-from tuner.report.document import Document, Figure, Picture, Section
+from tuner.report.document import Block, Document, Figure, Picture, Section
 from tuner.report.figures.style import WIDE
 from tuner.report.findings import Findings
 from tuner.report.markdown import File, markdown
@@ -46,7 +47,7 @@ class Report:
 
 def report(found: Findings) -> Report:
     """Return the report of a study from what was found."""
-    document = of(found)
+    document = _drawn_once(of(found))
     drawn = dict(_pictures(document))
     beside = {identifier: File(f"{identifier}.png", words) for identifier, (_, words) in drawn.items()}
     files = {HTML: html(document).encode(), MARKDOWN: markdown(document, beside).encode()}
@@ -77,6 +78,16 @@ def of(found: Findings) -> Document:
         sections=[section for section in sections if section is not None],
         footer=f"Study {found.result.study}, {found.result.state}; written {_now()} by tuner report.",
     )
+
+
+def _drawn_once(document: Document) -> Document:
+    """Return a document whose figures keep what they drew: the page and the Markdown show the same."""
+
+    def once(block: Block) -> Block:
+        return replace(block, draw=cache(block.draw)) if isinstance(block, Figure) else block
+
+    sections = [replace(section, blocks=[once(block) for block in section.blocks]) for section in document.sections]
+    return replace(document, sections=sections)
 
 
 def _pictures(document: Document) -> Iterator[tuple[str, tuple[bytes, str]]]:
