@@ -69,6 +69,13 @@ def test_every_policy_is_a_point_and_the_front_is_named(size):
     assert axes.get_xlabel() == "Validation calibration error, % (smaller is better)"
 
 
+def test_the_front_s_names_stay_inside(size):
+    trades = [Trade("a policy with a long name", "mixup", 0.90, 0.05), Trade("no mixing", "none", 0.85, 0.01)]
+    drawn = rendered(calibration(trades, size=size))
+    [axes] = drawn.axes
+    assert all(text.get_window_extent().x1 <= axes.get_window_extent().x1 for text in axes.texts)
+
+
 BARS = (
     Bar("mixing", 0.6, 0.2),
     Bar("mixing.mixup.ratio.beta.alpha", 0.3, 0.5),
@@ -87,6 +94,11 @@ def test_what_luck_reaches_is_marked_even_beyond_the_axis():
     [axes] = importances(BARS).axes
     assert [line.get_marker() for line in axes.lines] == ["None", "None", ">"]
     assert axes.get_xlim()[1] < 100
+
+
+def test_no_share_is_more_than_all():
+    [axes] = importances([Bar("mixing", 1.0, 0.3)]).axes
+    assert axes.get_xlim()[1] == 100
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from tests.report.reading import STUDY, sections, text_of
 from tests.search.conftest import begin
 from tests.search.test_confirm import confirm_all, confirming, worth
 from tuner import spec, trial
-from tuner.report.document import Bullets, Code, Document, Paragraph, Section, Table
+from tuner.report.document import Bullets, Code, Document, Paragraph, Picture, Section, Table
 from tuner.report.findings import gather
 from tuner.report.markdown import markdown
 from tuner.report.page import html
 from tuner.report.record import record
+from tuner.report.using import drawn
 from tuner.report.write import HTML, MARKDOWN, of, report
 from tuner.search import checkpoints, recommendation, storage
 from tuner.search.seeds import trainings
@@ -138,6 +139,20 @@ def test_what_comes_from_the_study_is_text_in_both_forms():
     outside_code = re.sub(r"````yaml\n.*?\n````\n", "", told, flags=re.DOTALL)
     assert "````yaml" in told
     assert not re.search(r"(?<!\\)[<>*\[\]`]script|(?<!\\)<|(?<!\\)\[link", outside_code)
+
+
+def test_a_wide_picture_scrolls_in_a_box_of_its_own():
+    page = html(Document("t", "h", "use", "s", [Section("s", "T", [Picture("p", b"png", "Mixed images")])], "f"))
+    assert re.search(r'<div class="scroll"[^>]*aria-label="Mixed images"><img ', page)
+    assert re.search(r"max-width: 640px\) \{[^@]*\.scroll img \{ max-width: none; width: \d+rem", page)
+
+
+def test_a_sheet_s_classes_may_be_called_anything(study):
+    found = gather("simulated")
+    rows = found.sheets.rows[found.shown.number]
+    priced = tuple(replace(row, targets=tuple(f"$\\frac{{ {n}" for n in range(len(row.targets)))) for row in rows)
+    odd = replace(found, sheets=replace(found.sheets, rows={found.shown.number: priced}))
+    assert drawn(odd, found.shown).startswith(b"\x89PNG")
 
 
 def test_the_markdown_names_every_picture_that_is_written(study, tmp_path):

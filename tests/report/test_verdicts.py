@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.report.reading import STUDY, findings, sections, table, text_of
+from tests.report.reading import STUDY, figures, findings, sections, table, text_of
+from tests.selection.alphas import record
 from tests.selection.examples import candidate, found
+from tuner.report.document import Table
+from tuner.report.figures.style import WIDE
 from tuner.report.page import html
 from tuner.report.write import of
+from tuner.selection.effects import effects
+from tuner.selection.second_axes import Scored, second_axes
 
 NONE, MIXUP, CUTMIX = candidate("none", 0.90), candidate("mixup", 0.92), candidate("cutmix", 0.93)
 BASE = (0.900, 0.904, 0.897, 0.901, 0.905)
@@ -74,3 +81,28 @@ def test_who_was_dropped_has_no_interval():
     dropped = table(sections(made)["verdict"])
     assert dropped.rows[2][5:] == ("beaten after 3", "")
     assert "its difference is too low" in dropped.note
+
+
+def test_accuracy_against_calibration_is_shown_on_fresh_seeds():
+    candidates = (NONE, CUTMIX, MIXUP)
+    tested = {
+        one.key: {seed: Scored({"accuracy": own[seed], "ece": 0.1 + place / 100}, (), None) for seed in range(3)}
+        for place, (one, own) in enumerate(zip(candidates, (BASE, BETTER, WORSE), strict=True))
+    }
+    told = found([(NONE, BASE), (CUTMIX, BETTER), (MIXUP, WORSE)])
+    made = of(findings(recommendation=told, second_axes=second_axes(candidates, tested)))
+    drawn = figures(sections(made)["beside"])["front"].draw(WIDE)
+    assert drawn.get_label() == (
+        "Test accuracy and test calibration error. No policy is better in both than no mixing (90.0 %, 10.0 %), "
+        "cutmix (trial 1) (92.1 %, 11.0 %)."
+    )
+
+
+def test_effects_without_levels_have_no_table():
+    trials = [record(number, 1.0, [0.8 + number / 100]) for number in range(2)]
+    trials = [
+        replace(one, params={**one.params, "mixing.probability": 0.5 + number / 2}) for number, one in enumerate(trials)
+    ]
+    made = of(findings(effects=effects(trials, metric="val_accuracy", maximise=True)))
+    assert "cannot tell 0.5 and 1.0 apart" in text_of(sections(made)["matters"])
+    assert not any(isinstance(block, Table) for block in sections(made)["matters"].blocks)

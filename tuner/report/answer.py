@@ -1,24 +1,21 @@
-"""The part of a report that answers: the verdict, the curve over alpha, the fresh seeds, what else they say."""
+"""The part of a report that answers: the verdict, the curve over alpha, the fresh seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 from tuner.report import candidates, words
-from tuner.report.document import Block, Bullets, Figure, Paragraph, Section, Table
-from tuner.report.figures import classes, response, seeds
-from tuner.report.figures.classes import ClassChange
+from tuner.report.document import Block, Bullets, Figure, Paragraph, Section
+from tuner.report.figures import response, seeds
 from tuner.report.figures.response import Reference
 from tuner.report.figures.seeds import Finalist
 from tuner.report.figures.style import Quantity, quantity
 from tuner.report.findings import Findings
 from tuner.selection.confirmed import Confirmed
 from tuner.selection.recommend import Verdict
-from tuner.selection.second_axes import SecondAxes
 from tuner.selection.words import amount, counted, interval
 
-_AXES = ("accuracy", "nll", "ece")
 _LUCK = 1.96  # deviations of one training to either side that hold 95 % of them
 
 
@@ -37,7 +34,7 @@ def headline(found: Findings) -> str:
         return f"Use {words.block(told.policy)}: better than no mixing by {better} in {name[:1].lower()}{name[1:]}."
     if told.effect.high is not None and told.effect.high < 0:
         return "Mixing is worse here on fresh seeds: train without it."
-    return f"{_capital(words.VERDICTS[told.verdict])}."
+    return f"{words.capital(words.VERDICTS[told.verdict])}."
 
 
 def tone(found: Findings) -> str:
@@ -73,13 +70,9 @@ def alpha(found: Findings) -> Section | None:
     """Return how the objective answers to alpha, with no mixing beside it; None where no alpha was searched."""
     if not found.responses:
         return None
-    shown = quantity(found.metric)
-    draw = partial(response.responses, found.responses, shown, _unmixed(found))
-    caption = (
-        f"{shown.name} after the last epoch by the search's trials. The blue band is where the expected value lies "
-        "with 95 % certainty; the green line is over every alpha that cannot be told from the best; the grey band is "
-        "how far one training without mixing goes by luck."
-    )
+    shown, unmixed = quantity(found.metric), _unmixed(found)
+    draw = partial(response.responses, found.responses, shown, unmixed)
+    caption = " ".join(_legend(found, shown, unmixed))
     blocks: list[Block] = [
         Figure("alpha", lambda size: draw(size=size), caption),
         Bullets(tuple(f"{one.words}." for one in found.responses)),
@@ -108,22 +101,18 @@ def fresh_seeds(found: Findings) -> Section | None:
     return Section("seeds", "On fresh seeds", [Paragraph(protocol), Figure("seeds", lambda size: draw(size=size))])
 
 
-def second_axes(found: Findings) -> Section | None:
-    """Return what fresh seeds say beside the objective, and which classes gain; None before any was trained."""
-    known = [one for one in found.second_axes if one.axes]
-    if not known:
-        return None
-    candidate = found.candidate()
-    told = next((one for one in known if candidate and one.key == candidate.candidate.key), known[0])
-    blocks: list[Block] = [Bullets(tuple(f"{_capital(one)}." for one in told.words())), _axes_table(known)]
-    changes = list(_changes(told, found.classes))
-    if changes:
-        caption = (
-            f"{_capital(told.name)} against no mixing, mean over the seeds; lines are intervals that hold for all "
-            "classes and candidates at once."
+def _legend(found: Findings, shown: Quantity, unmixed: Reference | None) -> Iterator[str]:
+    """Say what each part of the figure over alpha is, of those that it has."""
+    yield f"{shown.name} after the last epoch by the search's trials."
+    if any(one.curve is not None for one in found.responses):
+        yield "The blue band is where the expected value lies with 95 % certainty."
+    if any(one.interval is not None for one in found.responses):
+        yield "The green line is over every alpha that cannot be told from the best."
+    if unmixed is not None and unmixed.low is not None:
+        yield (
+            "The grey band is how far one training goes by luck, drawn around the one training without mixing: by as "
+            "much as that was lucky or unlucky itself, the band is off."
         )
-        blocks.append(Figure("classes", lambda size: classes.classes(changes, size), caption))
-    return Section("beside", "Beside the objective", blocks)
 
 
 def _unmixed(found: Findings) -> Reference | None:
@@ -153,36 +142,3 @@ def _in_short(one: Confirmed, metric: str) -> str:
     if known.low is None or known.high is None:
         return ""
     return interval(metric, known.low, known.high)
-
-
-def _axes_table(known: Sequence[SecondAxes]) -> Table:
-    rows = []
-    for one in known:
-        cells = []
-        for metric in _AXES:
-            axis = one.axis(metric)
-            cells.append(
-                "" if axis is None else f"{words.metric(metric, axis.mean)} ({words.metric(metric, axis.unmixed)})"
-            )
-        known_times = one.seconds is not None and one.unmixed_seconds is not None
-        seconds = f"{one.seconds:.2f} ({one.unmixed_seconds:.2f})" if known_times else ""
-        passes = f"{one.cost.extra_forward + one.cost.extra_backward:g}"
-        rows.append((one.name, *cells, seconds, passes))
-    header = ("policy", "accuracy", "likelihood loss, nats", "calibration error", "seconds an epoch", "extra passes")
-    note = (
-        "Means on the test split over the fresh seeds that a policy and no mixing both have; in brackets no mixing's. "
-        "Seconds are medians without the first epoch, while other trainings shared the machine. Extra passes are a "
-        "step's, at most."
-    )
-    return Table(header, tuple(rows), frozenset({1, 2, 3, 4, 5}), note)
-
-
-def _changes(told: SecondAxes, names: Sequence[str]) -> Iterator[ClassChange]:
-    for index, one in enumerate(told.classes):
-        if one is not None and one.estimate is not None:
-            name = names[index] if index < len(names) else f"class {index}"
-            yield ClassChange(name, one.estimate, one.low, one.high)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -48,13 +48,17 @@ def what_matters(found: Findings) -> Section | None:
     complete = [one for one in found.result.trials if one.state is TrialState.COMPLETE]
     blocks: list[Block] = []
     if found.effects:
-        blocks += [Bullets(tuple(f"{one.words}." for one in found.effects)), _effects(found.effects, found.metric)]
+        blocks.append(Bullets(tuple(f"{one.words}." for one in found.effects)))
+    if any(one.levels for one in found.effects):
+        blocks.append(_effects(found.effects, found.metric))
     known = found.importances
     if known.parameters:
         bars = [Bar(one.parameter, one.share, one.by_chance) for one in known.parameters]
         caption = (
             f"Importance for being among the best {known.best} of {known.finished} trials that ran to the end "
-            "(PED-ANOVA); a hatched bar is no longer than chance would make it."
+            "(PED-ANOVA), no mixing included; a hatched bar is no longer than chance would make it. Shares are of what "
+            "all parameters come to, so a single one has 100 %. Where the best trials have other values than most "
+            "have, the values need not differ on average: that is what the table asks."
         )
         blocks.append(Figure("importance", lambda size: importances(bars, size), caption))
     if known.warnings:
@@ -68,7 +72,10 @@ def what_matters(found: Findings) -> Section | None:
         blocks.append(Figure("parallel", lambda size: draw(size=size), caption))
         trades = [trade for one in complete if (trade := _trade(one)) is not None]
         if len(trades) > 1:
-            caption = "Accuracy and calibration of the trials that ran to the end; the dashed line joins the best."
+            caption = (
+                "Accuracy and calibration of the search's trials, one training each on the validation images; the "
+                "dashed line joins those that none beats in both, partly by luck."
+            )
             blocks.append(Figure("calibration", lambda size: calibration(trades, "val", size), caption))
     return Section("matters", "What matters", blocks) if blocks else None
 

@@ -55,6 +55,11 @@ def block(mixing: Mapping[str, Any]) -> str:
     return ", ".join([*told, *(_setting(key, value) for key, value in own.items() if not _is_usual(usual, key, value))])
 
 
+def capital(text: str) -> str:
+    """Return a sentence's beginning with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
 def trial(record: TrialRecord) -> str:
     """Write a trial as its number and policy."""
     return f"trial {record.number} ({policy(record.params)})"

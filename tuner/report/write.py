@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from tuner.errors import UsageError
-from tuner.report import answer, searched, using
+from tuner.report import answer, beside, searched, using
 from tuner.report.document import Block, Document, Figure, Picture, Section
 from tuner.report.figures.style import WIDE
 from tuner.report.findings import Findings
@@ -49,10 +49,10 @@ def report(found: Findings) -> Report:
     """Return the report of a study from what was found."""
     document = _drawn_once(of(found))
     drawn = dict(_pictures(document))
-    beside = {identifier: File(f"{identifier}.png", words) for identifier, (_, words) in drawn.items()}
-    files = {HTML: html(document).encode(), MARKDOWN: markdown(document, beside).encode()}
+    files_beside = {identifier: File(f"{identifier}.png", words) for identifier, (_, words) in drawn.items()}
+    files = {HTML: html(document).encode(), MARKDOWN: markdown(document, files_beside).encode()}
     return Report(
-        found.result.study, document.headline, files | {beside[key].name: png for key, (png, _) in drawn.items()}
+        found.result.study, document.headline, files | {files_beside[key].name: png for key, (png, _) in drawn.items()}
     )
 
 
@@ -62,7 +62,7 @@ def of(found: Findings) -> Document:
         answer.verdict(found),
         answer.alpha(found),
         answer.fresh_seeds(found),
-        answer.second_axes(found),
+        beside.second_axes(found),
         using.use(found),
         using.sheet(found),
         searched.search(found),
