@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from tests.report.drawing import rendered, texts
 from tests.selection.alphas import record
 from tuner.report.figures.calibration import Trade, calibration, front
+from tuner.report.figures.chosen import MOST, chosen, of_all
 from tuner.report.figures.classes import ClassChange, classes
 from tuner.report.figures.importance import Bar, importances, readable
 from tuner.report.figures.learning import learning
 from tuner.report.figures.parallel import parallel
-from tuner.report.figures.style import quantity
+from tuner.report.figures.style import GREY, quantity
+from tuner.report.figures.svg import inline
 from tuner.results import TrialState
 
 ACCURACY = quantity("val_accuracy")
@@ -66,6 +69,13 @@ def test_every_policy_is_a_point_and_the_front_is_named(size):
     assert axes.get_xlabel() == "Validation calibration error, % (smaller is better)"
 
 
+def test_the_front_s_names_stay_inside(size):
+    trades = [Trade("a policy with a long name", "mixup", 0.90, 0.05), Trade("no mixing", "none", 0.85, 0.01)]
+    drawn = rendered(calibration(trades, size=size))
+    [axes] = drawn.axes
+    assert all(text.get_window_extent().x1 <= axes.get_window_extent().x1 for text in axes.texts)
+
+
 BARS = (
     Bar("mixing", 0.6, 0.2),
     Bar("mixing.mixup.ratio.beta.alpha", 0.3, 0.5),
@@ -86,6 +96,11 @@ def test_what_luck_reaches_is_marked_even_beyond_the_axis():
     assert axes.get_xlim()[1] < 100
 
 
+def test_no_share_is_more_than_all():
+    [axes] = importances([Bar("mixing", 1.0, 0.3)]).axes
+    assert axes.get_xlim()[1] == 100
+
+
 @pytest.mark.parametrize(
     ("parameter", "words"),
     [
@@ -100,18 +115,52 @@ def test_parameters_are_readable(parameter, words):
     assert readable(parameter) == words
 
 
+def dots(axes):
+    return [line for line in axes.lines if line.get_marker() in tuple("osD") and len(line.get_xdata()) == 1]
+
+
 def test_classes_stand_from_gain_to_loss(size):
     changes = [
-        ClassChange("Shirt", -0.01),
+        ClassChange("Shirt", -0.01, -0.05, 0.03),
         ClassChange("Bag", 0.02, 0.01, 0.03),
         ClassChange("Coat", 0.0, -0.1, 0.1),
     ]
     [axes] = rendered(classes(changes, size)).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["Bag", "Coat", "Shirt"]
-    dots = [line for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata()) == 1]
-    assert [line.get_xdata()[0] for line in dots] == [pytest.approx(x) for x in (2, 0, -1)]
-    assert [line.get_markerfacecolor() == "white" for line in dots] == [False, True, False]
-    assert axes.figure.get_label().startswith("1 of 3 classes gain. The most: Bag, +2.0 points")
+    assert [line.get_xdata()[0] for line in dots(axes)] == [pytest.approx(x) for x in (2, 0, -1)]
+    assert [line.get_markerfacecolor() == "white" for line in dots(axes)] == [False, True, True]
+
+
+def test_only_classes_that_surely_differ_are_counted_and_full():
+    sure = [ClassChange("Bag", 0.02, 0.01, 0.03), ClassChange("Dress", -0.02, -0.03, -0.01)]
+    unsure = [ClassChange("Shirt", 0.01, -0.05, 0.07), ClassChange("Coat", 0.0), ClassChange("Sandal", 0.01)]
+    [axes] = classes([*sure, *unsure]).axes
+    assert axes.figure.get_label().startswith(
+        "1 of 5 classes surely gain and 1 surely lose; the others may be luck. The highest: Bag, +2.0 points"
+    )
+    assert [line.get_markerfacecolor() != "white" for line in dots(axes)] == [True, False, False, False, True]
+
+
+def test_a_class_without_difference_or_interval_points_nowhere():
+    [axes] = classes([ClassChange("Coat", 0.0), ClassChange("Bag", 0.02)]).axes
+    assert {line.get_markeredgecolor() for line in dots(axes)} == {GREY}
+    assert not {"gains", "loses"} & set(texts(axes.figure))
+
+
+def test_no_class_can_change_by_more_than_all_of_its_accuracy():
+    [axes] = classes([ClassChange("5", -0.1, -2.7, 2.5)]).axes
+    assert axes.dataLim.intervalx.tolist() == [-100, 100]
+
+
+@pytest.mark.parametrize("name", ["ü$\\frac{$", "$5 bill$", "a_b$^$", "x" * 90, "two\nlines"])
+def test_any_class_name_is_drawn_as_it_is_written(name, size):
+    drawn = rendered(classes([ClassChange(name, 0.02, 0.01, 0.03), ClassChange("Bag", 0.0)], size))
+    [axes] = drawn.axes
+    assert axes.get_window_extent().width > drawn.bbox.width / 2
+    assert inline(drawn, "one")
+    drawn.savefig(io.BytesIO(), format="png")
+    label = axes.get_yticklabels()[0].get_text()
+    assert label == name if len(name) < 20 and "\n" not in name else len(label) < 40
 
 
 def test_of_very_many_both_ends_are_shown():
@@ -156,3 +205,14 @@ def test_the_smallest_is_best_where_the_metric_says_so():
 def test_figures_without_trials_are_drawn():
     for drawn in (learning([], [], ACCURACY), parallel([], ACCURACY, maximise=True), importances([]), classes([])):
         assert rendered(drawn).get_label()
+
+
+def test_of_very_many_trials_some_are_drawn_the_best_among_them():
+    many = [record(n, 1.0, [0.5 + n / 1000, 0.9 if n == 201 else 0.7]) for n in range(300)]
+    many += [record(n, 1.0, [0.4], TrialState.PRUNED) for n in range(300, 500)]
+    few = chosen(many, maximise=True)
+    assert 2 * MOST <= len(few) <= 2 * MOST + 2
+    assert {0, 201, 299, 300, 499} <= {one.number for one in few}
+    assert f"{len(few)} of 500 trials" in of_all(few, many)
+    assert chosen(many[:20], maximise=True) == many[:20]
+    assert of_all(many[:20], many[:20]) == ""

@@ -7,75 +7,22 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
-import pytest
 import torch
 
-from tests.search.conftest import begin, drive, rising
+from tests.report.reading import STUDY, sections, text_of
+from tests.search.conftest import begin
 from tests.search.test_confirm import confirm_all, confirming, worth
 from tuner import spec, trial
-from tuner.report.document import Bullets, Code, Document, Paragraph, Section, Table
+from tuner.report.document import Bullets, Code, Document, Paragraph, Picture, Section, Table
 from tuner.report.findings import gather
 from tuner.report.markdown import markdown
 from tuner.report.page import html
 from tuner.report.record import record
+from tuner.report.using import drawn
 from tuner.report.write import HTML, MARKDOWN, of, report
 from tuner.search import checkpoints, recommendation, storage
 from tuner.search.seeds import trainings
 from tuner.training import checkpoint
-
-STUDY = """
-name: simulated
-trial:
-  dataset: {name: digits}
-  model: {name: small_cnn, padding: same}
-  training: {epochs: 9}
-  mixing:
-    choice:
-      none: {}
-      mixup: {ratio: {name: beta, alpha: {low: 0.1, high: 1.0, log: true}}}
-      cutmix: {}
-search: {trials: 14}
-scheduler: {grace_epochs: 1}
-confirm: {finalists: 2, seeds: 4}
-"""
-
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path, monkeypatch):
-    monkeypatch.setenv("TUNER_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture
-def study(tmp_path):
-    """A study whose search is over."""
-    path = tmp_path / "study.yaml"
-    path.write_text(STUDY)
-    search = begin(spec.load(path))
-    storage.set_state(
-        search.study,
-        scheduler={"settings": search.spec.scheduler.model_dump(), "epochs": 9},
-        state="completed",
-        id="one",
-    )
-    drive(search, rising)
-    return search
-
-
-def text_of(section) -> str:
-    parts = []
-    for block in section.blocks:
-        if isinstance(block, Paragraph):
-            parts.append(block.text)
-        elif isinstance(block, Bullets):
-            parts += block.items
-        elif isinstance(block, Table):
-            parts += [" | ".join(row) for row in block.rows]
-    return "\n".join(parts)
-
-
-def sections(document: Document):
-    return {section.identifier: section for section in document.sections}
 
 
 def test_a_confirmed_gain_is_the_headline(study):
@@ -83,7 +30,7 @@ def test_a_confirmed_gain_is_the_headline(study):
     found = gather("simulated")
     document = of(found)
     assert document.headline.startswith("Use ")
-    assert re.search(r"better than no mixing by \d\.\d\d points", document.headline)
+    assert re.search(r"better than no mixing by \d\.\d\d points in test accuracy", document.headline)
     assert document.tone == "use"
     assert {"verdict", "alpha", "seeds", "beside", "use", "images", "search", "matters", "cost", "decided"} == set(
         sections(document)
@@ -103,7 +50,7 @@ def test_no_gain_is_told_as_such_and_advice_is_to_train_without(study):
 
 def test_before_fresh_seeds_nothing_is_promised(study):
     document = of(gather("simulated"))
-    assert "not yet put to the test" in document.summary
+    assert document.summary.startswith("Nothing has been trained on fresh seeds yet (")
     assert document.tone == "not_confirmed"
     assert "seeds" not in sections(document)
 
@@ -192,6 +139,20 @@ def test_what_comes_from_the_study_is_text_in_both_forms():
     outside_code = re.sub(r"````yaml\n.*?\n````\n", "", told, flags=re.DOTALL)
     assert "````yaml" in told
     assert not re.search(r"(?<!\\)[<>*\[\]`]script|(?<!\\)<|(?<!\\)\[link", outside_code)
+
+
+def test_a_wide_picture_scrolls_in_a_box_of_its_own():
+    page = html(Document("t", "h", "use", "s", [Section("s", "T", [Picture("p", b"png", "Mixed images")])], "f"))
+    assert re.search(r'<div class="scroll"[^>]*aria-label="Mixed images"><img ', page)
+    assert re.search(r"max-width: 640px\) \{[^@]*\.scroll img \{ max-width: none; width: \d+rem", page)
+
+
+def test_a_sheet_s_classes_may_be_called_anything(study):
+    found = gather("simulated")
+    rows = found.sheets.rows[found.shown.number]
+    priced = tuple(replace(row, targets=tuple(f"$\\frac{{ {n}" for n in range(len(row.targets)))) for row in rows)
+    odd = replace(found, sheets=replace(found.sheets, rows={found.shown.number: priced}))
+    assert drawn(odd, found.shown).startswith(b"\x89PNG")
 
 
 def test_the_markdown_names_every_picture_that_is_written(study, tmp_path):

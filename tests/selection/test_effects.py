@@ -41,18 +41,28 @@ def drawn(seed, count=24, gain=0.0, noise=0.002):
     return trials
 
 
+SIX = [(0.5, 0.80), (0.5, 0.81), (0.5, 0.82), (1.0, 0.86), (1.0, 0.87), (1.0, 0.88)]
+
+
 def test_two_levels_by_hand():
-    found = of("probability", by_probability([(0.5, 0.80), (0.5, 0.82), (1.0, 0.86), (1.0, 0.88)]))
+    found = of("probability", by_probability(SIX))
     low, high = found.levels
     assert [(level.value, level.trials, level.mean) for level in found.levels] == [
-        ("0.5", 2, pytest.approx(0.81)),
-        ("1.0", 2, pytest.approx(0.87)),
+        ("0.5", 3, pytest.approx(0.81)),
+        ("1.0", 3, pytest.approx(0.87)),
     ]
-    # Half of the difference of 0.06. Its error is half of 0.02 sqrt(1/2), and t with 2 degrees of freedom is 4.303.
+    # Half of the difference of 0.06. Its error is half of 0.01 sqrt(2/3), and t with 4 degrees of freedom is 2.776.
     assert high.difference == pytest.approx(0.03)
-    assert high.high - high.difference == pytest.approx(4.3027 * 0.5 * np.sqrt(0.0002), rel=1e-4)
+    assert high.high - high.difference == pytest.approx(2.7764 * 0.5 * 0.01 * np.sqrt(2 / 3), rel=1e-4)
     assert low.difference == pytest.approx(-0.03)
-    assert found.freedom == 2
+    assert found.freedom == 4
+
+
+@pytest.mark.parametrize("trials", [3, 4])
+def test_a_handful_of_trials_tells_nothing_of_a_factor(trials):
+    found = of("probability", by_probability([(0.5, 0.80), (1.0, 0.86), (0.5, 0.82), (1.0, 0.88)][:trials]))
+    assert (found.levels, found.p_value) == ((), None)
+    assert f"{trials} trials that ran to the end cannot tell 0.5 and 1.0 apart" in found.words
 
 
 def test_it_is_statsmodels_least_squares():
@@ -97,7 +107,7 @@ def test_a_planted_effect_lies_in_its_interval():
 
 
 def test_smaller_is_better_where_the_objective_says_so():
-    trials = by_probability([(0.5, 0.80), (0.5, 0.82), (1.0, 0.86), (1.0, 0.88)])
+    trials = by_probability(SIX)
     up, down = of("probability", trials), of("probability", trials, maximise=False)
     assert [level.difference for level in down.levels] == pytest.approx([-level.difference for level in up.levels])
     assert [level.mean for level in down.levels] == pytest.approx([level.mean for level in up.levels])
@@ -115,7 +125,7 @@ def test_beta_is_the_dirichlet_distribution_of_two():
 
 
 def test_only_mixed_trials_that_ran_to_the_end_count():
-    trials = by_probability([(0.5, 0.80), (0.5, 0.82), (1.0, 0.86), (1.0, 0.88)])
+    trials = by_probability(SIX)
     others = [
         trial(10, 0.1, probability=0.5, state=TrialState.PRUNED),
         trial(11, 0.1, probability=0.5, state=TrialState.FAILED),

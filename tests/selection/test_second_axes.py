@@ -35,10 +35,47 @@ def test_lower_likelihood_loss_and_calibration_error_are_gains():
     assert "calibration error: puzzlemix (trial 3) is worse by 5.15 points" in words
 
 
-def test_time_is_told_as_a_ratio_with_the_passes_that_take_it():
-    found = compared({0: scored(0.8, 0.5, 0.1, 3.0)}, {0: scored(0.8, 0.5, 0.1, 1.5)})
-    assert found.slower == 2
-    assert "takes 2.00 times as long as without mixing, with up to 2 more passes" in found.words()[-1]
+def timed(*seconds):
+    return {seed: scored(0.8, 0.5, 0.1, one) for seed, one in enumerate(seconds)}
+
+
+def test_time_is_told_by_pairs_with_their_range_and_the_passes_that_take_it():
+    found = compared(timed(3.0, 3.6, 30.0), timed(1.5, 2.0, None))
+    assert found.slower == (1.8, 2.0)
+    assert (found.seconds, found.unmixed_seconds) == (3.3, 1.75)
+    assert found.words()[-1] == (
+        "time: an epoch of puzzlemix (trial 3) takes 1.80 to 2.00 times as long as without mixing on the same seed, "
+        "with up to 2 more passes through the model a step"
+    )
+
+
+@pytest.mark.parametrize(("own", "unmixed"), [((0.2, 6.8), (0.1, 1.0)), ((1.0, 1.2), (1.1, 1.0))])
+def test_seeds_that_disagree_on_the_time_tell_nothing(own, unmixed):
+    assert "it cannot be told what puzzlemix (trial 3) costs" in compared(timed(*own), timed(*unmixed)).words()[-1]
+
+
+def test_one_pair_tells_no_time():
+    found = compared(timed(3.0), timed(1.5))
+    assert found.slower is None
+    assert "time: too few pairs of seeds" in found.words()[-1]
+
+
+def test_equal_scores_are_no_lack_of_seeds():
+    same = compared(timed(1, 1, 1, 1), timed(1, 1, 1, 1)).words()
+    assert same[0] == (
+        "accuracy: puzzlemix (trial 3) differs from no mixing by the same on 4 seeds, 0.00 points: no spread, so no "
+        "certainty"
+    )
+
+
+def test_means_are_over_the_seeds_that_both_have_and_know():
+    own = {0: scored(0.9, 0.4, 0.1), 1: scored(0.7, float("inf"), 0.1), 2: scored(0.8, 0.6, 0.1)}
+    unmixed = {1: scored(0.6, 0.5, 0.1), 2: scored(0.5, 0.8, 0.1), 3: scored(0.1, 9.0, 0.1)}
+    found = compared(own, unmixed)
+    accuracy, nll = found.axis("accuracy"), found.axis("nll")
+    assert (accuracy.mean, accuracy.unmixed) == (pytest.approx(0.75), pytest.approx(0.55))
+    assert accuracy.mean - accuracy.unmixed == pytest.approx(accuracy.difference.estimate)
+    assert (nll.mean, nll.unmixed, nll.difference.pairs) == (0.6, 0.8, 1)
 
 
 def test_a_class_counts_only_on_the_seeds_that_both_have_and_an_empty_one_not_at_all():

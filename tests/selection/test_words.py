@@ -14,10 +14,16 @@ def test_shares_are_told_in_points(metric):
     assert interval(metric, -0.002, 0.01) == "-0.20 to +1.00 points"
 
 
-def test_other_metrics_keep_their_unit():
-    assert gain("test_nll", -0.0123) == "-0.0123"
-    assert amount("test_nll", -0.0123) == "0.0123"
-    assert interval("test_nll", -0.002, 0.01) == "-0.0020 to +0.0100"
+def test_likelihood_and_loss_are_told_in_nats():
+    assert gain("test_nll", -0.0123) == "-0.0123 nats"
+    assert amount("test_nll", -0.0123) == "0.0123 nats"
+    assert interval("test_nll", -0.002, 0.01) == "-0.0020 to +0.0100 nats"
+    assert gain("train_loss", -0.0123) == "-0.0123 nats"
+
+
+def test_what_is_written_as_0_has_no_sign():
+    assert gain("val_accuracy", -0.00001) == gain("val_accuracy", 0.00001) == amount("val_accuracy", 0) == "0.00 points"
+    assert interval("val_nll", -0.00001, 0.01) == "0.0000 to +0.0100 nats"
 
 
 def test_tiny_chances_are_bounded_not_written_as_zero():

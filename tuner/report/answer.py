@@ -1,24 +1,21 @@
-"""The part of a report that answers: the verdict, the curve over alpha, the fresh seeds, what else they say."""
+"""The part of a report that answers: the verdict, the curve over alpha, the fresh seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
-from tuner.report import words
-from tuner.report.document import Block, Bullets, Figure, Paragraph, Section, Table
-from tuner.report.figures import classes, response, seeds
-from tuner.report.figures.classes import ClassChange
+from tuner.report import candidates, words
+from tuner.report.document import Block, Bullets, Figure, Paragraph, Section
+from tuner.report.figures import response, seeds
 from tuner.report.figures.response import Reference
 from tuner.report.figures.seeds import Finalist
 from tuner.report.figures.style import Quantity, quantity
 from tuner.report.findings import Findings
 from tuner.selection.confirmed import Confirmed
-from tuner.selection.recommend import Recommendation, Verdict
-from tuner.selection.second_axes import SecondAxes
-from tuner.selection.words import amount, chance, counted, gain, interval
+from tuner.selection.recommend import Verdict
+from tuner.selection.words import amount, counted, interval
 
-_AXES = ("accuracy", "nll", "ece")
 _LUCK = 1.96  # deviations of one training to either side that hold 95 % of them
 
 
@@ -27,10 +24,33 @@ def headline(found: Findings) -> str:
     told = found.recommendation
     if told is None:
         return "No answer yet: the search has not trained anything without mixing."
-    if told.verdict is not Verdict.USE:
-        return f"{words.VERDICTS[told.verdict].capitalize()}."
-    better = amount(found.metric, told.effect.estimate or 0.0)
-    return f"Use {words.block(told.policy)}: better than no mixing by {better}."
+    if told.shown is None:
+        return "Nothing to compare: no trial with mixing ran to its end."
+    if not told.planned_seeds:
+        return "Nothing is confirmed: the study trains nothing on fresh seeds."
+    if told.verdict is Verdict.USE:
+        better = amount(found.metric, told.effect.estimate or 0.0)
+        name = _on_test(found.metric).name
+        return f"Use {words.block(told.policy)}: better than no mixing by {better} in {name[:1].lower()}{name[1:]}."
+    if told.effect.high is not None and told.effect.high < 0:
+        return "Mixing is worse here on fresh seeds: train without it."
+    return f"{words.capital(words.VERDICTS[told.verdict])}."
+
+
+def tone(found: Findings) -> str:
+    """Return how the answer is coloured: as its verdict, or as unknown where there was nothing to judge."""
+    told = found.recommendation
+    is_judged = told is not None and told.shown is not None and told.planned_seeds
+    return told.verdict.value if told is not None and is_judged else "unknown"
+
+
+def summary(found: Findings) -> str:
+    """Return the deciding reason, and what was searched."""
+    told = found.recommendation
+    searched = f"{counted(len(found.result.trials), 'trial')} of up to {counted(found.epochs, 'epoch')}"
+    if told is None:
+        return f"The search has {searched} so far; nothing was put to the test on fresh seeds."
+    return f"{told.reasons[0]} The search had {searched}."
 
 
 def verdict(found: Findings) -> Section:
@@ -41,20 +61,18 @@ def verdict(found: Findings) -> Section:
     blocks: list[Block] = [Bullets(told.reasons[1:])] if told.reasons[1:] else []  # the first stands above
     if told.warnings:
         blocks.append(Bullets(told.warnings, are_warnings=True))
-    return Section("verdict", "Why", [*blocks, _candidates(found, told)])
+    is_tested = any(one.scores for one in told.candidates)
+    table = candidates.on_fresh_seeds(told, found.metric) if is_tested else candidates.in_the_search(told, found.metric)
+    return Section("verdict", "Why", [*blocks, table])
 
 
 def alpha(found: Findings) -> Section | None:
     """Return how the objective answers to alpha, with no mixing beside it; None where no alpha was searched."""
     if not found.responses:
         return None
-    shown = quantity(found.metric)
-    draw = partial(response.responses, found.responses, shown, _unmixed(found))
-    caption = (
-        f"{shown.name} after the last epoch by the search's trials. The blue band is where the expected value lies "
-        "with 95 % certainty; the green line is over every alpha that cannot be told from the best; the grey band is "
-        "how far one training without mixing goes by luck."
-    )
+    shown, unmixed = quantity(found.metric), _unmixed(found)
+    draw = partial(response.responses, found.responses, shown, unmixed)
+    caption = " ".join(_legend(found, shown, unmixed))
     blocks: list[Block] = [
         Figure("alpha", lambda size: draw(size=size), caption),
         Bullets(tuple(f"{one.words}." for one in found.responses)),
@@ -66,9 +84,9 @@ def alpha(found: Findings) -> Section | None:
 
 
 def fresh_seeds(found: Findings) -> Section | None:
-    """Return the finalists' seeds as dots beside no mixing's; None before any was trained."""
+    """Return the finalists' seeds as dots beside no mixing's; None before any finalist was trained."""
     told = found.recommendation
-    if told is None or not any(one.scores for one in told.candidates):
+    if told is None or not any(one.scores for one in told.candidates[1:]):
         return None
     shown = _on_test(found.metric)
     unmixed, *others = told.candidates
@@ -83,45 +101,18 @@ def fresh_seeds(found: Findings) -> Section | None:
     return Section("seeds", "On fresh seeds", [Paragraph(protocol), Figure("seeds", lambda size: draw(size=size))])
 
 
-def second_axes(found: Findings) -> Section | None:
-    """Return what fresh seeds say beside the objective, and which classes gain; None before any was trained."""
-    known = [one for one in found.second_axes if one.axes]
-    if not known:
-        return None
-    candidate = found.candidate()
-    told = next((one for one in known if candidate and one.key == candidate.candidate.key), known[0])
-    blocks: list[Block] = [Bullets(tuple(f"{_capital(one)}." for one in told.words())), _axes_table(known)]
-    changes = list(_changes(told, found.classes))
-    if changes:
-        caption = (
-            f"{_capital(told.name)} against no mixing, mean over the seeds; lines are intervals that hold for all "
-            "classes and candidates at once."
+def _legend(found: Findings, shown: Quantity, unmixed: Reference | None) -> Iterator[str]:
+    """Say what each part of the figure over alpha is, of those that it has."""
+    yield f"{shown.name} after the last epoch by the search's trials."
+    if any(one.curve is not None for one in found.responses):
+        yield "The blue band is where the expected value lies with 95 % certainty."
+    if any(one.interval is not None for one in found.responses):
+        yield "The green line is over every alpha that cannot be told from the best."
+    if unmixed is not None and unmixed.low is not None:
+        yield (
+            "The grey band is how far one training goes by luck, drawn around the one training without mixing: by as "
+            "much as that was lucky or unlucky itself, the band is off."
         )
-        blocks.append(Figure("classes", lambda size: classes.classes(changes, size), caption))
-    return Section("beside", "Beside the objective", blocks)
-
-
-def _candidates(found: Findings, told: Recommendation) -> Table:
-    rows = []
-    for one in told.candidates:
-        known, mean = one.difference, one.as_json()["mean"]
-        compared = not one.candidate.is_baseline
-        between = (known.low, known.high, known.p_value)
-        is_known = compared and None not in between
-        rows.append(
-            (
-                words.block(one.candidate.mixing),
-                one.candidate.origin,
-                str(len(one.scores)),
-                "" if mean is None else words.metric(found.metric, mean),
-                gain(found.metric, known.estimate) if compared and known.estimate is not None else "",
-                interval(found.metric, known.low or 0, known.high or 0) if is_known else "",
-                chance(known.p_value or 0) if is_known else "",
-            )
-        )
-    header = ("policy", "why", "seeds", "mean", "against no mixing", "interval", "p")
-    note = "Differences are paired by seed, plus is better; intervals and p-values hold for all candidates at once."
-    return Table(header, tuple(rows), frozenset({2, 3, 4, 5, 6}), note)
 
 
 def _unmixed(found: Findings) -> Reference | None:
@@ -146,36 +137,8 @@ def _trained_on(found: Findings) -> str:
 
 def _in_short(one: Confirmed, metric: str) -> str:
     if one.dropped is not None:
-        return f"beaten after {counted(len(one.gained), 'seed')}"
+        return f"beaten after {counted(one.dropped.seeds, 'seed')}"
     known = one.difference
     if known.low is None or known.high is None:
         return ""
     return interval(metric, known.low, known.high)
-
-
-def _axes_table(known: Sequence[SecondAxes]) -> Table:
-    rows = []
-    for one in known:
-        cells = []
-        for metric in _AXES:
-            axis = one.axis(metric)
-            cells.append(
-                "" if axis is None else f"{words.metric(metric, axis.mean)} ({words.metric(metric, axis.unmixed)})"
-            )
-        seconds = "" if one.seconds is None else f"{one.seconds:.2f}"
-        passes = f"{one.cost.extra_forward + one.cost.extra_backward:g}"
-        rows.append((one.name, *cells, seconds, passes))
-    header = ("policy", "accuracy", "negative log-likelihood", "calibration error", "seconds an epoch", "extra passes")
-    note = "Means over the fresh seeds on the test split; in brackets no mixing's. Extra passes are a step's, at most."
-    return Table(header, tuple(rows), frozenset({1, 2, 3, 4, 5}), note)
-
-
-def _changes(told: SecondAxes, names: Sequence[str]) -> Iterator[ClassChange]:
-    for index, one in enumerate(told.classes):
-        if one is not None and one.estimate is not None:
-            name = names[index] if index < len(names) else f"class {index}"
-            yield ClassChange(name, one.estimate, one.low, one.high)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import optuna
+
 from tuner import preview, spec, trial
 from tuner.datasets import Split
 from tuner.errors import TunerError
@@ -16,11 +18,12 @@ from tuner.preview.rows import Row
 from tuner.results import StudyResult, TrialRecord, TrialState
 from tuner.search import importance, recommendation, storage, stored
 from tuner.search.safety import Safety
+from tuner.search.seeds import tested, trainings
 from tuner.selection.answer import Response
 from tuner.selection.confirmed import Confirmed
 from tuner.selection.effects import Effect, effects
 from tuner.selection.recommend import Recommendation, Verdict
-from tuner.selection.second_axes import SecondAxes
+from tuner.selection.second_axes import SecondAxes, second_axes
 
 _SHEET_IMAGES = 8
 _MOST_SHEETS = 10
@@ -40,11 +43,21 @@ class Sheets:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What a confirmation's trainings took so far, those that failed too; seconds are those of their epochs."""
+
+    trainings: int
+    epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Findings:
     """A study as its report tells it.
 
     `recommendation` is None where the search has not begun a trial without mixing, `second_axes` is empty before any
-    training on fresh seeds, `stopping` None where nothing is stopped early. `shown` is the trial whose policy the sheet
+    training on fresh seeds, `stopping` None where nothing is stopped early or it is not known by which rule.
+    `confirmed` is what the trainings on fresh seeds took, None before any. `shown` is the trial whose policy the sheet
     and the advice are about: that of the recommended policy, or of the one that came nearest. `network` is the file of
     the network that the recommended policy trained on the first fresh seed, if it was kept.
     """
@@ -65,6 +78,7 @@ class Findings:
     classes: tuple[str, ...]
     sheets: Sheets
     network: Path | None
+    confirmed: Spent | None
     environment: dict[str, str]
 
     @property
@@ -87,9 +101,11 @@ def gather(name: str) -> Findings:
         UsageError: there is no such study, or it was begun before studies kept their file.
     """
     study = storage.load(name)
+    confirming = storage.confirmation_if_begun(study)
     settings = recommendation.settings_of(study)
     result = stored.stored(name)
-    found = _recommended(name)
+    responses = recommendation.responses_of(settings, study)
+    found = _recommended(settings, study, confirming, responses)
     shown = _shown(result, found)
     maximise = settings.objective.mode == "max"
     split = _data(shown)
@@ -100,8 +116,8 @@ def gather(name: str) -> Findings:
         epochs=max((one.config["training"]["epochs"] for one in result.trials), default=0),
         maximise=maximise,
         recommendation=found,
-        responses=recommendation.read_responses(name),
-        second_axes=recommendation.read_second_axes(name) if found else (),
+        responses=responses,
+        second_axes=_second_axes(found, confirming),
         effects=effects(result.trials, metric=settings.objective.metric, maximise=maximise),
         importances=importance.importances(study),
         stopping=stored.stopping(name, result.trials),
@@ -109,16 +125,31 @@ def gather(name: str) -> Findings:
         shown=shown,
         classes=split.classes if isinstance(split, Split) else (),
         sheets=_sheets(_shown_first(result, shown, maximise), split),
-        network=recommendation.read_network(name) if found else None,
+        network=recommendation.network_of(settings, confirming, found.used) if found and confirming else None,
+        confirmed=None if confirming is None else _spent(confirming),
         environment=_environment(),
     )
 
 
-def _recommended(name: str) -> Recommendation | None:
+def _recommended(
+    settings: spec.study.Study, study: optuna.Study, confirming: optuna.Study | None, responses: Sequence[Response]
+) -> Recommendation | None:
     try:
-        return recommendation.read(name)
+        return recommendation.of(settings, study, confirming, responses)
     except ValueError:  # no trial without mixing was started
         return None
+
+
+def _second_axes(found: Recommendation | None, confirming: optuna.Study | None) -> tuple[SecondAxes, ...]:
+    if found is None or confirming is None:
+        return ()
+    return second_axes([one.candidate for one in found.candidates], tested(confirming))
+
+
+def _spent(confirming: optuna.Study) -> Spent | None:
+    over = trainings(confirming)
+    epochs = [epoch.seconds for one in over for epoch in storage.history(one)]
+    return Spent(len(over), len(epochs), sum(epochs)) if over else None
 
 
 def _shown(result: StudyResult, found: Recommendation | None) -> TrialRecord | None:

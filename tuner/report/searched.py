@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -10,6 +9,7 @@ from functools import partial
 from tuner.report import words
 from tuner.report.document import Block, Bullets, Figure, Paragraph, Section, Table
 from tuner.report.figures.calibration import Trade, calibration
+from tuner.report.figures.chosen import chosen, of_all
 from tuner.report.figures.importance import Bar, importances
 from tuner.report.figures.learning import learning
 from tuner.report.figures.parallel import parallel
@@ -32,8 +32,12 @@ def search(found: Findings) -> Section:
         return Section("search", "The search", blocks)
     rungs = [rung.epoch for rung in found.stopping.rungs] if found.stopping else []
     shown = quantity(found.metric)
-    caption = "Dotted lines are the rungs, where trials are compared and the worse ones of their stratum stopped."
-    blocks.append(Figure("learning", lambda size: learning(trials, rungs, shown, size), caption if rungs else ""))
+    few = chosen(trials, maximise=found.maximise)
+    caption = "A line is a trial."
+    if rungs:
+        caption += " Dotted lines are the rungs, where trials are compared and the worse ones of their stratum stopped."
+    caption += of_all(few, trials)
+    blocks.append(Figure("learning", lambda size: learning(few, rungs, shown, size), caption))
     blocks.extend(_stopping(found))
     blocks.append(_best(found))
     return Section("search", "The search", blocks)
@@ -44,25 +48,34 @@ def what_matters(found: Findings) -> Section | None:
     complete = [one for one in found.result.trials if one.state is TrialState.COMPLETE]
     blocks: list[Block] = []
     if found.effects:
-        blocks += [Bullets(tuple(f"{one.words}." for one in found.effects)), _effects(found.effects, found.metric)]
+        blocks.append(Bullets(tuple(f"{one.words}." for one in found.effects)))
+    if any(one.levels for one in found.effects):
+        blocks.append(_effects(found.effects, found.metric))
     known = found.importances
     if known.parameters:
         bars = [Bar(one.parameter, one.share, one.by_chance) for one in known.parameters]
         caption = (
             f"Importance for being among the best {known.best} of {known.finished} trials that ran to the end "
-            "(PED-ANOVA); a hatched bar is no longer than chance would make it."
+            "(PED-ANOVA), no mixing included; a hatched bar is no longer than chance would make it. Shares are of what "
+            "all parameters come to, so a single one has 100 %. Where the best trials have other values than most "
+            "have, the values need not differ on average: that is what the table asks."
         )
         blocks.append(Figure("importance", lambda size: importances(bars, size), caption))
     if known.warnings:
         blocks.append(Bullets(tuple(f"{one}." for one in known.warnings), are_warnings=True))
     if len(complete) > 1:
         shown = quantity(found.metric)
-        draw = partial(parallel, found.result.trials, shown, maximise=found.maximise)
+        few = chosen(found.result.trials, maximise=found.maximise)
+        draw = partial(parallel, few, shown, maximise=found.maximise)
         caption = "Each line is a trial through its settings; those that were stopped are grey."
+        caption += of_all(few, found.result.trials)
         blocks.append(Figure("parallel", lambda size: draw(size=size), caption))
         trades = [trade for one in complete if (trade := _trade(one)) is not None]
         if len(trades) > 1:
-            caption = "Accuracy and calibration of the trials that ran to the end; the dashed line joins the best."
+            caption = (
+                "Accuracy and calibration of the search's trials, one training each on the validation images; the "
+                "dashed line joins those that none beats in both, partly by luck."
+            )
             blocks.append(Figure("calibration", lambda size: calibration(trades, "val", size), caption))
     return Section("matters", "What matters", blocks) if blocks else None
 
@@ -77,24 +90,28 @@ def cost(found: Findings) -> Section | None:
         return None
     epochs = found.result.epochs_trained
     full = found.epochs * sum(len(group) for group in groups.values())
-    rows = []
-    for method, group in sorted(groups.items(), key=lambda item: (item[0] != "none", item[0])):
-        seconds = [one.metrics["seconds"] for one in group if "seconds" in one.metrics]
-        an_epoch = f"{statistics.median(seconds):.2f}" if seconds else ""
-        rows.append((method, str(len(group)), str(sum(one.epochs for one in group)), an_epoch))
+    rows = [
+        (method, str(len(group)), str(sum(one.epochs for one in group)))
+        for method, group in sorted(groups.items(), key=lambda item: (item[0] != "none", item[0]))
+    ]
     said = (
         f"The search took {words.duration(found.result.seconds)} and {epochs} epochs; without early stopping its "
         f"trials would have taken {full}."
     )
-    note = "Seconds are the median over the trials' last epochs, while as many trials ran beside them as fitted."
-    table = Table(("method", "trials", "epochs", "seconds an epoch"), tuple(rows), frozenset({1, 2, 3}), note)
+    if (spent := found.confirmed) is not None:
+        said += (
+            f" Putting it to the test took {counted(spent.trainings, 'training')} and {counted(spent.epochs, 'epoch')} "
+            f"more, {words.duration(spent.seconds)} if they had run one after the other."
+        )
+    note = "How long an epoch takes is told by the fresh seeds alone: there every policy trained beside no mixing."
+    table = Table(("method, in the search", "trials", "epochs"), tuple(rows), frozenset({1, 2}), note)
     return Section("cost", "What it cost", [Paragraph(said), table])
 
 
 def _stopping(found: Findings) -> list[Block]:
     told = found.stopping
     if told is None:
-        return [Paragraph("Nothing was stopped early.")]
+        return [Paragraph(_untold(found))]
     said: list[Block] = (
         [Bullets((f"{told.words}.",), are_warnings=True)]
         if told.is_safe is False
@@ -126,6 +143,17 @@ def _best(found: Findings) -> Table:
     beyond = f" {counted(more, 'more trial')} ran to the end: tuner trials {found.result.study}." if more else ""
     note = f"One training each, compared by the same validation images, so the first is partly luck.{beyond}"
     return Table(("trial", "policy", quantity(found.metric).name), rows, frozenset({0, 2}), note)
+
+
+def _untold(found: Findings) -> str:
+    """Say why nothing is told of how safe stopping was."""
+    stopped = sum(one.state is TrialState.PRUNED for one in found.result.trials)
+    if not stopped:
+        return "Nothing was stopped early."
+    return (
+        f"{counted(stopped, 'trial was', 'trials were')} stopped early, but the study does not say by which rule, so "
+        "whether that was safe is not known."
+    )
 
 
 def _effects(effects: Sequence[Effect], metric: str) -> Table:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import matplotlib as mpl
+
 from tuner import policies, preview
 from tuner.errors import ConfigError
 from tuner.report import words
@@ -12,6 +14,7 @@ from tuner.report.findings import Findings
 from tuner.results import TrialRecord
 from tuner.selection.recommend import Verdict
 from tuner.selection.words import counted
+from tuner.spec.study import Confirm
 
 _LOOP = """\
 import tuner
@@ -52,7 +55,8 @@ def sheet(found: Findings) -> Section:
 def drawn(found: Findings, trial: TrialRecord) -> bytes:
     """Return the sheet of a trial's policy as PNG."""
     file = io.BytesIO()
-    preview.draw(found.sheets.rows[trial.number], file, f"{words.policy(trial.params)}, on {found.sheets.of}")
+    with mpl.rc_context({"text.parse_math": False}):  # a class may be called $5
+        preview.draw(found.sheets.rows[trial.number], file, f"{words.policy(trial.params)}, on {found.sheets.of}")
     return file.getvalue()
 
 
@@ -62,7 +66,8 @@ def use(found: Findings) -> Section:
     is_used = told is not None and told.verdict is Verdict.USE
     blocks: list[Block] = []
     if not is_used:
-        said = "Train without mixing." if told is not None else "Nothing is recommended yet."
+        is_judged = told is not None and told.shown is not None and told.planned_seeds
+        said = "Train without mixing." if is_judged else "Nothing is recommended."
         near = (
             f" What follows is for {words.policy(shown.params)}, if you want to try it all the same." if shown else ""
         )
@@ -90,11 +95,7 @@ def decided(found: Findings) -> Section:
         f"Objective: {settings.objective.metric}, {settings.objective.mode}imised, on unmixed validation images.",
         f"Search: {search.sampler}, {counted(search.trials, 'trial')}, seed {settings.seed}.",
         f"Early stopping: {scheduled}.",
-        f"Confirmation: {counted(confirm.finalists, 'finalist')}, no mixing, and the published setting where it is in "
-        f"the space, on {counted(confirm.seeds, 'fresh seed')}, by the test split.",
-        "Statistics: two-sided paired t test, Bonferroni's intervals over the candidates; of candidates that one "
-        "standard error cannot tell from the best, the simplest is preferred; the estimate is corrected for its having "
-        "been chosen.",
+        *_confirmed(confirm),
         *found.notes,
     ]
     if told is not None and told.seeds < told.planned_seeds:
@@ -108,6 +109,19 @@ def decided(found: Findings) -> Section:
             Code(found.source, "yaml", "The study file", long=True),
             Paragraph(f"Written with {made}."),
         ],
+    )
+
+
+def _confirmed(confirm: Confirm) -> tuple[str, ...]:
+    """Say how finalists are put to the test, and by which statistics they are judged."""
+    if not confirm.seeds:
+        return ("Confirmation: none, as confirm.seeds is 0.",)
+    return (
+        f"Confirmation: {counted(confirm.finalists, 'finalist')}, no mixing, and the published setting where it is in "
+        f"the space, on {counted(confirm.seeds, 'fresh seed')}, by the test split.",
+        "Statistics: two-sided paired t test, Bonferroni's intervals over the candidates; of candidates that one "
+        "standard error cannot tell from the best, the simplest is preferred; the estimate is corrected for its having "
+        "been chosen.",
     )
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from tuner.errors import UsageError
-from tuner.report import answer, searched, using
-from tuner.report.document import Document, Figure, Picture, Section
+from tuner.report import answer, beside, searched, using
+from tuner.report.document import Block, Document, Figure, Picture, Section
 from tuner.report.figures.style import WIDE
 from tuner.report.findings import Findings
 from tuner.report.markdown import File, markdown
 from tuner.report.page import html
-from tuner.selection.words import counted
 
 HTML, MARKDOWN = "report.html", "report.md"
 
@@ -47,12 +47,12 @@ class Report:
 
 def report(found: Findings) -> Report:
     """Return the report of a study from what was found."""
-    document = of(found)
+    document = _drawn_once(of(found))
     drawn = dict(_pictures(document))
-    beside = {identifier: File(f"{identifier}.png", words) for identifier, (_, words) in drawn.items()}
-    files = {HTML: html(document).encode(), MARKDOWN: markdown(document, beside).encode()}
+    files_beside = {identifier: File(f"{identifier}.png", words) for identifier, (_, words) in drawn.items()}
+    files = {HTML: html(document).encode(), MARKDOWN: markdown(document, files_beside).encode()}
     return Report(
-        found.result.study, document.headline, files | {beside[key].name: png for key, (png, _) in drawn.items()}
+        found.result.study, document.headline, files | {files_beside[key].name: png for key, (png, _) in drawn.items()}
     )
 
 
@@ -62,7 +62,7 @@ def of(found: Findings) -> Document:
         answer.verdict(found),
         answer.alpha(found),
         answer.fresh_seeds(found),
-        answer.second_axes(found),
+        beside.second_axes(found),
         using.use(found),
         using.sheet(found),
         searched.search(found),
@@ -70,23 +70,24 @@ def of(found: Findings) -> Document:
         searched.cost(found),
         using.decided(found),
     ]
-    told = found.recommendation
     return Document(
         title=f"Which mixing augmentation suits {found.result.study}?",
         headline=answer.headline(found),
-        tone="unknown" if told is None else told.verdict.value,
-        summary=_summary(found),
+        tone=answer.tone(found),
+        summary=answer.summary(found),
         sections=[section for section in sections if section is not None],
         footer=f"Study {found.result.study}, {found.result.state}; written {_now()} by tuner report.",
     )
 
 
-def _summary(found: Findings) -> str:
-    told = found.recommendation
-    searched_ = f"searched with {counted(len(found.result.trials), 'trial')} of up to {counted(found.epochs, 'epoch')}"
-    if told is None or not told.seeds:
-        return f"Found so far: {searched_}; not yet put to the test on fresh seeds."
-    return f"{told.reasons[0]} Before that came a search {searched_[9:]}."
+def _drawn_once(document: Document) -> Document:
+    """Return a document whose figures keep what they drew: the page and the Markdown show the same."""
+
+    def once(block: Block) -> Block:
+        return replace(block, draw=cache(block.draw)) if isinstance(block, Figure) else block
+
+    sections = [replace(section, blocks=[once(block) for block in section.blocks]) for section in document.sections]
+    return replace(document, sections=sections)
 
 
 def _pictures(document: Document) -> Iterator[tuple[str, tuple[bytes, str]]]:

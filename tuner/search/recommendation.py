@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,21 @@ def candidates_of(settings: Study | spec.StudySpec, study: optuna.Study) -> tupl
     return candidates(storage.records(study), settings.confirm.finalists, maximise, trial.policy_cost)
 
 
-def of(settings: Study | spec.StudySpec, study: optuna.Study, confirming: optuna.Study | None) -> Recommendation:
-    """Return what a study recommends, by its search and the trainings that confirm it so far."""
+def of(
+    settings: Study | spec.StudySpec,
+    study: optuna.Study,
+    confirming: optuna.Study | None,
+    known_responses: Sequence[Response] | None = None,
+) -> Recommendation:
+    """Return what a study recommends, by its search and the trainings that confirm it so far.
+
+    `known_responses` are those of `responses_of`, for who has them already: they take seconds.
+    """
     metric, maximise = settings.objective.metric, settings.objective.mode == "max"
     found = {} if confirming is None else scores(confirming, metric)
     trained = candidates_of(settings, study)
-    curves = {(one.method, one.distribution): one for one in responses_of(settings, study)}
+    answers = responses_of(settings, study) if known_responses is None else known_responses
+    curves = {(one.method, one.distribution): one for one in answers}
     known = {
         one.key: (response, flatten(one.config).get(f"mixing.ratio.{response.parameter}"))
         for one in trained
@@ -161,7 +170,11 @@ def read_network(name: str) -> Path | None:
     if confirming is None:
         return None
     settings = settings_of(study)
-    used = of(settings, study, confirming).used
+    return network_of(settings, confirming, of(settings, study, confirming).used)
+
+
+def network_of(settings: Study, confirming: optuna.Study, used: Candidate) -> Path | None:
+    """Return the file of the network that a candidate trained on the first fresh seed, if there is one."""
     wanted = used.key, fresh_seeds(settings)[0]
     numbers = [one.number for one in trainings(confirming) if training_of(one) == wanted]
     paths = [checkpoints.trained(checkpoints.last(confirming.study_name, number)) for number in numbers]

@@ -123,7 +123,7 @@ def tested(study: optuna.Study) -> dict[str, dict[int, Scored]]:
         scored = scores_on_test(frozen)
         if frozen.state is OptunaState.COMPLETE and scored:
             key, seed = training_of(frozen)
-            seconds = [metrics.seconds for metrics in history(frozen)]
+            seconds = [metrics.seconds for metrics in history(frozen)[1:]]  # the first also loads and compiles
             found.setdefault(key, {})[seed] = Scored(
                 {name: float(scored[name]) for name in LARGER_IS_BETTER if name in scored},
                 _by_class(scored),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tuner.selection.observations import MOST_TRIALS
 from tuner.selection.words import counted
 
 _UNSEEN = 1 / 6
@@ -80,13 +81,18 @@ def verdict(response: Response) -> str:
     found = f"no {what} is worse than another" if is_whole else f"{what} is as good as the best, {response.best:.2g}"
     finished = sum(point.complete for point in response.points)
     stopped = len(response.points) - finished
-    rests = f"{counted(finished, 'trial')} that ran to the end and {stopped} that were stopped"
+    rests = f"{_looked_at(finished)} that ran to the end and {_looked_at(stopped)} that were stopped"
     return f"{_name(response)}: {found}, as far as {rests} can tell"
 
 
 def warnings(response: Response, beyond: int | None) -> tuple[str, ...]:
     """Say what of the interval is a guess, and where the best may lie `beyond` an end of the range: 0, 1 or none."""
     return (*_guesses(response), *(() if beyond is None else (_wider(response, beyond),)))
+
+
+def _looked_at(trials: int) -> str:
+    """Say how many trials tell of the curve: of very many only some do."""
+    return counted(trials, "trial") if trials <= MOST_TRIALS else f"{MOST_TRIALS} of {trials} trials"
 
 
 def _guesses(response: Response) -> list[str]:

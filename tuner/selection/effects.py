@@ -26,6 +26,8 @@ from tuner.selection.words import chance, counted, gain, interval
 CONFIDENCE = 0.95
 
 _LEAST_FREEDOM = 3
+"""Trials beyond the levels that are left to judge the noise by: with fewer an interval is many times as wide as it."""
+
 _FACTORS: Mapping[str, str] = {
     "method": "mixing.name",
     "distribution": "mixing.ratio.name",
@@ -93,7 +95,7 @@ def _effect(factor: str, trials: Sequence[TrialRecord], metric: str, sign: int) 
     levels = np.array([[name == one for name in names] for one in own], dtype=float)
     design, taken, left_out = _adjusted(levels, trials, _FACTORS[factor])
     freedom = len(trials) - int(np.linalg.matrix_rank(design))
-    if freedom < 1:
+    if freedom < _LEAST_FREEDOM:
         words = f"{factor}: {counted(len(trials), 'trial')} that ran to the end cannot tell {_listed(names)} apart"
         return Effect(factor, (), None, freedom, taken, left_out, words)
     fit = _fit(design, sign * np.array([trial.curve[-1] for trial in trials]), freedom)

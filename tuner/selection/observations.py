@@ -13,8 +13,10 @@ from jaxtyping import Float
 from tuner.results import TrialRecord, TrialState
 from tuner.selection.process import Observations
 
+MOST_TRIALS = 40
+"""Trials that are looked at of those that ran to the end, and of those that were stopped: time grows with the cube."""
+
 _MOST_FIDELITIES = 4
-_MOST_TRIALS = 40  # of those that ran to the end, and of those that were stopped: time grows with the cube of both
 _LEAST_SCALE = 1e-6
 
 
@@ -65,9 +67,9 @@ def columns(trials: Sequence[TrialRecord], settings: Sequence[str]) -> Float[np.
 
 
 def _evenly(trials: list[TrialRecord]) -> list[TrialRecord]:
-    if len(trials) <= _MOST_TRIALS:
+    if len(trials) <= MOST_TRIALS:
         return trials
-    return [trials[index] for index in np.linspace(0, len(trials) - 1, _MOST_TRIALS).round().astype(int)]
+    return [trials[index] for index in np.linspace(0, len(trials) - 1, MOST_TRIALS).round().astype(int)]
 
 
 def _fidelities(stopped: Sequence[TrialRecord]) -> list[int]:

@@ -45,6 +45,8 @@ def _deciding(verdict: str, found: Confirmation, shown: Confirmed, estimate: flo
     name, known = shown.candidate.name, shown.difference
     if not found.race.is_over:
         return _unfinished(found)
+    if not any(one.scores for one in (found.baseline, *found.compared)):
+        return "Nothing is trained on fresh seeds (confirm.seeds is 0); what the search shows may be luck."
     if known.pairs < 2 or estimate is None:
         return f"{name} and no mixing have {counted(known.pairs, 'seed')} in common; an interval needs two."
     seeds = f"on {counted(known.pairs, 'fresh seed')}"
@@ -63,10 +65,10 @@ def _deciding(verdict: str, found: Confirmation, shown: Confirmed, estimate: flo
         return f"{name} is better than no mixing by {found_to_be}."
     if known.is_worse:
         return f"{name} is worse than no mixing by {found_to_be}, and no other policy is surely better. Use no mixing."
-    gained = f"{name} gained {gain(metric, estimate)} {seeds} ({certainty}, {chance(known.p_value)})"
+    luck = f"{name} was {'better' if estimate > 0 else 'worse'} than no mixing by {found_to_be}"
     if len(found.compared) == 1:
-        return f"{gained}, which may be luck. Use no mixing."
-    return f"{gained}, which may be luck, and so may what the other policies gained. Use no mixing."
+        return f"{luck}, which may be luck. Use no mixing."
+    return f"{luck}, which may be luck, and no other policy is surely better. Use no mixing."
 
 
 def _unfinished(found: Confirmation) -> str:

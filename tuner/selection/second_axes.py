@@ -13,10 +13,13 @@ from typing import Any
 
 from tuner.selection.finalists import Candidate, Cost
 from tuner.selection.statistics import Difference, difference, gains, usable
-from tuner.selection.words import amount, interval
+from tuner.selection.words import amount, gain, interval
 
 LARGER_IS_BETTER: Mapping[str, bool] = {"accuracy": True, "nll": False, "ece": False}
 """What every training on a fresh seed is scored by on the test split; accuracy and calibration error are shares."""
+
+_AGREE = 2.0
+"""By how much two seeds' ratios of time may differ and still tell something."""
 
 _NAMES = {"accuracy": "accuracy", "nll": "negative log-likelihood", "ece": "calibration error"}
 
@@ -25,7 +28,8 @@ _NAMES = {"accuracy": "accuracy", "nll": "negative log-likelihood", "ece": "cali
 class Scored:
     """One training on a fresh seed: its scores on the test split, the accuracy of each class, seconds an epoch.
 
-    A class of which the test split has no example has no accuracy: None.
+    A class of which the test split has no example has no accuracy: None. The seconds are without the first epoch, in
+    which data is loaded and code compiled; None where there was no other.
     """
 
     scores: Mapping[str, float]
@@ -35,7 +39,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Axis:
-    """One score: its means, and the difference to no mixing, of which positive is better."""
+    """One score: its mean and no mixing's, over the seeds that both have, and the difference: positive is better."""
 
     metric: str
     mean: float
@@ -45,8 +49,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class SecondAxes:
-    """What one candidate brings and costs; `slower` is how many times as long as no mixing's an epoch takes.
+    """What one candidate brings and costs.
 
+    `seconds` and `unmixed_seconds` are the medians of an epoch's over the seeds that both have. `slower` is how many
+    times as long as no mixing's an epoch takes: the least and the most of the seeds, none where fewer than two tell.
     `classes` has the difference of each class's accuracy to no mixing's, None where the test split has none of it.
     """
 
@@ -55,7 +61,8 @@ class SecondAxes:
     axes: tuple[Axis, ...]
     classes: tuple[Difference | None, ...]
     seconds: float | None
-    slower: float | None
+    unmixed_seconds: float | None
+    slower: tuple[float, float] | None
     cost: Cost
 
     def axis(self, metric: str) -> Axis | None:
@@ -65,10 +72,10 @@ class SecondAxes:
     def words(self) -> tuple[str, ...]:
         """Say each in a sentence; what cannot be told from no mixing is said to be so."""
         found = [_of_axis(self.name, one) for one in self.axes]
-        if self.slower is not None:
+        if self.seconds is not None:
             passes = self.cost.extra_forward + self.cost.extra_backward
             more = f", with up to {passes:g} more passes through the model a step" if passes else ""
-            found.append(f"an epoch of {self.name} takes {self.slower:.2f} times as long as without mixing{more}")
+            found.append(f"{_of_time(self.name, self.slower)}{more}")
         return tuple(found)
 
     def as_json(self) -> dict[str, Any]:
@@ -91,13 +98,20 @@ def _compared(one: Candidate, own: Mapping[int, Scored], unmixed: Mapping[int, S
             {seed: tested.scores[metric] for seed, tested in side.items() if metric in tested.scores}
             for side in (own, unmixed)
         )
-        if mixed.keys() & plain.keys():
-            gained = gains(usable(mixed, larger_is_better), usable(plain, larger_is_better))
-            told = difference(gained, comparisons)
-            axes.append(Axis(metric, statistics.fmean(mixed.values()), statistics.fmean(plain.values()), told))
-    seconds, before = _seconds(own), _seconds(unmixed)
-    slower = seconds / before if seconds is not None and before else None
-    return SecondAxes(one.key, one.name, tuple(axes), _classes(own, unmixed, comparisons), seconds, slower, one.cost)
+        mixed, plain = usable(mixed, maximise=True), usable(plain, maximise=True)
+        both = sorted(mixed.keys() & plain.keys())
+        if both:
+            sign = 1 if larger_is_better else -1
+            gained = gains(*({seed: sign * side[seed] for seed in both} for side in (mixed, plain)))
+            mean, unmixed_mean = (statistics.fmean(side[seed] for seed in both) for side in (mixed, plain))
+            axes.append(Axis(metric, mean, unmixed_mean, difference(gained, comparisons)))
+    timed = [(own[seed].seconds, unmixed[seed].seconds) for seed in sorted(own.keys() & unmixed.keys())]
+    pairs = [(mixed, plain) for mixed, plain in timed if mixed is not None and plain]
+    seconds, before = (statistics.median(side) for side in zip(*pairs, strict=True)) if pairs else (None, None)
+    ratios = [mixed / plain for mixed, plain in pairs]
+    slower = (min(ratios), max(ratios)) if len(ratios) > 1 else None
+    by_class = _classes(own, unmixed, comparisons)
+    return SecondAxes(one.key, one.name, tuple(axes), by_class, seconds, before, slower, one.cost)
 
 
 def _classes(
@@ -116,13 +130,10 @@ def _classes(
     return tuple(found)
 
 
-def _seconds(trainings: Mapping[int, Scored]) -> float | None:
-    known = [one.seconds for one in trainings.values() if one.seconds is not None]
-    return statistics.median(known) if known else None
-
-
 def _of_axis(name: str, axis: Axis) -> str:
     what, told = _NAMES[axis.metric], axis.difference
+    if told.is_constant and told.estimate is not None:
+        return f"{what}: {name} differs from no mixing by the same on {told.pairs} seeds, {_same(axis)}"
     if told.estimate is None or told.low is None or told.high is None:
         return f"{what}: too few pairs of seeds to compare {name} with no mixing"
     between = interval(axis.metric, told.low, told.high)
@@ -130,3 +141,19 @@ def _of_axis(name: str, axis: Axis) -> str:
         return f"{what}: {name} cannot be told from no mixing ({between}; plus is better)"
     how = "better" if told.is_better else "worse"
     return f"{what}: {name} is {how} by {amount(axis.metric, told.estimate)} ({between}; plus is better)"
+
+
+def _same(axis: Axis) -> str:
+    return f"{gain(axis.metric, axis.difference.estimate or 0.0)}: no spread, so no certainty"
+
+
+def _of_time(name: str, slower: tuple[float, float] | None) -> str:
+    """Say what mixing costs in time: trainings share the machine, so seeds that disagree tell nothing."""
+    if slower is None:
+        return f"time: too few pairs of seeds to compare an epoch of {name} with one without mixing"
+    low, high = slower
+    ratios = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+    between = f"{ratios} times as long as without mixing on the same seed"
+    if low <= 1 <= high or high > _AGREE * low:
+        return f"time: it cannot be told what {name} costs; an epoch took {between}"
+    return f"time: an epoch of {name} takes {between}"

@@ -17,12 +17,12 @@ def is_share(metric: str) -> bool:
 
 def amount(metric: str, value: float) -> str:
     """Write a difference without a sign, shares in points (hundredths)."""
-    return f"{abs(value) * 100:.2f} points" if is_share(metric) else f"{abs(value):.4f}"
+    return f"{_number(metric, abs(value)).lstrip('+')} {_told_in(metric)}"
 
 
 def gain(metric: str, value: float) -> str:
     """Write a difference with its sign; plus is better, whichever way the metric goes."""
-    return f"{_number(metric, value)} points" if is_share(metric) else _number(metric, value)
+    return f"{_number(metric, value)} {_told_in(metric)}"
 
 
 def interval(metric: str, low: float, high: float) -> str:
@@ -41,4 +41,10 @@ def counted(number: int, thing: str, things: str = "") -> str:
 
 
 def _number(metric: str, value: float) -> str:
-    return f"{value * 100:+.2f}" if is_share(metric) else f"{value:+.4f}"
+    """Return a number with its sign, which one that is 0 as far as it is written has not."""
+    text = f"{value * 100:+.2f}" if is_share(metric) else f"{value:+.4f}"
+    return text if text.strip("+-0.") else text[1:]
+
+
+def _told_in(metric: str) -> str:
+    return "points" if is_share(metric) else unit(metric)

@@ -71,11 +71,13 @@ def calibration(trades: Sequence[Trade], split: str = "val", size: Size = WIDE) 
 def _labels(axes: Axes, best: Sequence[Trade], accuracy: Quantity, error: Quantity) -> None:
     """Write the names of those on the front above them, as far as they do not lie on one another."""
     low, high = axes.get_ylim()
+    middle = sum(axes.get_xlim()) / 2
     last = -float("inf")
     for one in best:
         x, y = error.factor * one.calibration_error, accuracy.factor * one.accuracy
         if y - last >= _APART * (high - low):
-            axes.annotate(one.label, (x, y), (-4, 6), textcoords="offset points", fontsize=8.5)
+            side, away = ("left", -4) if x < middle else ("right", 4)  # so that it stays inside
+            axes.annotate(one.label, (x, y), (away, 6), textcoords="offset points", fontsize=8.5, ha=side)
             last = y
 
 

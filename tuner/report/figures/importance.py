@@ -39,7 +39,7 @@ def importances(bars: Sequence[Bar], size: Size = WIDE) -> Figure:
         drawn = figure(size, 1.0 + 0.18 * len(shown) + 0.17 * lines, described)
         axes = drawn.subplots()
         lower_half = sorted(one.by_chance for one in shown)[: len(shown) // 2]
-        limit = 1.2 * max([0.1, *(one.share for one in shown), *lower_half])
+        limit = min(1.0, 1.2 * max([0.1, *(one.share for one in shown), *lower_half]))
         for place, one in enumerate(shown):
             style = _CLEAR if one in clear else _PALE
             axes.barh(place, 100 * one.share, height=0.6, linewidth=0.8, **style)
@@ -77,7 +77,7 @@ def readable(parameter: str) -> str:
 def _handles(any_unclear: bool, any_clear: bool) -> list[Patch | Line2D]:
     handles: list[Patch | Line2D] = []
     if any_clear:
-        handles.append(Patch(label="matters", **_CLEAR))
+        handles.append(Patch(label="more than luck", **_CLEAR))
     if any_unclear:
         handles.append(Patch(label="may be luck", **_PALE))
     return [*handles, Line2D([], [], color=INK, linewidth=1.6, label="what luck reaches")]

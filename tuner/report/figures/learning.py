@@ -8,7 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tuner.report.figures.style import GREY, INK, WIDE, Quantity, Size, counting, figure, series, styled
+from tuner.report.figures.style import (
+    GREY,
+    INK,
+    NARROW,
+    WIDE,
+    Quantity,
+    Size,
+    counting,
+    figure,
+    series,
+    shortened,
+    styled,
+)
 from tuner.results import TrialRecord, TrialState
 
 _SHOWN_FROM = 0.2
@@ -55,7 +67,7 @@ def _handle(method: str, colour: str) -> Line2D:
     """Return how a method's trials are drawn that ran to the end."""
     if method == "none":
         return Line2D([], [], color=INK, linewidth=1.6, linestyle="--", zorder=4, label="no mixing")
-    return Line2D([], [], color=colour, linewidth=1.6, zorder=3, label=method)
+    return Line2D([], [], color=colour, linewidth=1.6, zorder=3, label=shortened(method, NARROW, 0.5))
 
 
 def _rungs(axes: Axes, rungs: Sequence[int]) -> None:

@@ -52,6 +52,7 @@ _SETTINGS: Any = {
     "figure.constrained_layout.h_pad": 0.06,
     "figure.constrained_layout.w_pad": 0.06,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names come from the study, and in theirs a $ is a $
 }
 
 
@@ -145,3 +146,12 @@ def series(names: Sequence[str]) -> dict[str, tuple[str, str]]:
 def wrapped(text: str, size: Size, share: float = 1.0) -> str:
     """Return text in lines that fit into a share of the figure's width."""
     return textwrap.fill(text, max(16, int(share * size.width * 12)))
+
+
+def shortened(text: str, size: Size, share: float = 1.0) -> str:
+    """Return text as one line that fits into a share of the figure's width: of a long one, both ends."""
+    line, most = " ".join(text.split()), max(12, int(share * size.width * 12))
+    if len(line) <= most:
+        return line
+    end = most // 3
+    return f"{line[: most - end - 1]}…{line[-end:]}"

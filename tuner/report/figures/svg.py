@@ -33,6 +33,7 @@ def inline(figure: Figure, identifier: str, kind: str = "wide") -> str:
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": identifier}):
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.set_layout_engine("none")  # it is laid out now, for whatever else it is saved as
     text = file.getvalue()
     box = re.search(r'viewBox="([^"]+)"', text)
     body = text[text.index(">", text.index("<svg")) + 1 :]
