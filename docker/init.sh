@@ -36,5 +36,5 @@ pgpass tuner | give "$tuner" driver-secrets/pgpass
 for name in mlflow_admin mlflow_tuner; do give "$tuner" "migrate-secrets/$name" <"secrets/$name"; done
 pgpass tuner mlflow | give "$tuner" migrate-secrets/pgpass
 
-chown "$postgres" databases
+chown "$postgres" databases sockets
 chown "$tuner" artifacts home

@@ -1,0 +1,228 @@
+"""Who gets into the cluster of docker/compose.yaml, tried from the host and from other containers."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+
+import pytest
+
+from tests.docker.cluster import SERVERS, Cluster, basic, docker
+
+REFUSED = (401, 403)
+
+
+def published(cluster: Cluster) -> list[tuple[str, str]]:
+    """Return the host's address and port of everything that is published."""
+    found = json.loads(docker("inspect", *cluster.containers()))
+    bindings = [one for container in found for ports in container["HostConfig"]["PortBindings"].values() for one in ports]
+    return [(one["HostIp"], one["HostPort"]) for one in bindings]
+
+
+def secrets(cluster: Cluster) -> list[str]:
+    """Return every secret that was made, read as only root may."""
+    image = json.loads(docker("inspect", cluster.containers("postgres")[0]))[0]["Config"]["Image"]
+    volume = f"{cluster.project}_secrets:/secrets:ro"
+    command = ("run", "--rm", "--network=none", "--user=root", "--entrypoint=sh", f"-v{volume}", image)
+    out = docker(*command, "-c", "cd /secrets && for one in *; do cat $one; echo; done")
+    return out.split()
+
+
+def test_ports_are_published_on_loopback_alone(cluster: Cluster):
+    assert sorted(published(cluster)) == sorted([("127.0.0.1", str(cluster.ray_port)), ("127.0.0.1", str(cluster.mlflow_port))])
+    listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=True).stdout
+    addresses = {line.split()[3] for line in listening.splitlines()}
+    for port in (cluster.ray_port, cluster.mlflow_port):
+        assert {one for one in addresses if one.endswith(f":{port}")} == {f"127.0.0.1:{port}"}
+
+
+def test_published_ports_are_closed_at_the_hosts_other_addresses(cluster: Cluster):
+    host = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
+    for port in (cluster.ray_port, cluster.mlflow_port):
+        with pytest.raises(OSError), socket.create_connection((host, port), timeout=5):
+            pass
+
+
+@pytest.mark.parametrize("path", ["/api/version", "/api/jobs/", "/api/cluster_status", "/nodes?view=summary", "/logs", "/metrics"])
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}])
+def test_ray_refuses_without_the_token(cluster: Cluster, path: str, header: dict[str, str]):
+    assert cluster.call(cluster.ray_url + path, **header)[0] in REFUSED
+
+
+def test_ray_takes_no_job_without_the_token(cluster: Cluster):
+    body = json.dumps({"entrypoint": "id"}).encode()
+    for header in ({}, {"Authorization": "Bearer wrong"}):
+        assert cluster.call(f"{cluster.ray_url}/api/jobs/", body, **header)[0] in REFUSED
+    assert cluster.call(f"{cluster.ray_url}/api/version", Authorization=f"Bearer {cluster.token()}")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/api/2.0/mlflow/experiments/search?max_results=1", "/ajax-api/2.0/mlflow/users/list",
+                                  "/get-artifact?path=x&run_uuid=y", "/api/2.0/mlflow-artifacts/artifacts", "/graphql"])  # fmt: skip
+@pytest.mark.parametrize("user", [None, ("admin", "wrong"), ("admin", "password1234"), ("admin", "password"), ("tuner", "")])
+def test_mlflow_refuses_without_a_password(cluster: Cluster, path: str, user: tuple[str, str] | None):
+    header = {"Authorization": basic(*user)} if user else {}
+    assert cluster.call(cluster.mlflow_url + path, **header)[0] in REFUSED
+
+
+def test_mlflow_refuses_a_foreign_host_and_origin(cluster: Cluster):
+    known = {"Authorization": basic("tuner", cluster.mlflow_password())}
+    search = f"{cluster.mlflow_url}/api/2.0/mlflow/experiments/search"
+    body = b'{"max_results": 1}'
+    assert cluster.call(search, body, **known)[0] == 200
+    assert cluster.call(search, body, Host="evil.example", **known)[0] == 403
+    assert cluster.call(search, body, Origin="http://evil.example", **known)[0] == 403
+
+
+def test_drivers_cannot_manage_mlflows_users(cluster: Cluster):
+    known = {"Authorization": basic("tuner", cluster.mlflow_password())}
+    body = b'{"username": "another", "password": "long-enough-for-it"}'
+    assert cluster.call(f"{cluster.mlflow_url}/api/2.0/mlflow/users/create", body, **known)[0] == 403
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "%252e%252e/etc/passwd", "/etc/passwd", "C:/x",
+                                  "a/../../b", "..%5c..%5cetc"])  # fmt: skip
+def test_mlflow_serves_no_file_but_its_own(cluster: Cluster, path: str):
+    known = {"Authorization": basic("admin", admin_password(cluster))}
+    status, text = cluster.call(f"{cluster.mlflow_url}/api/2.0/mlflow-artifacts/artifacts/{path}", **known)
+    assert 400 <= status < 500
+    assert "root:" not in text
+
+
+def admin_password(cluster: Cluster) -> str:
+    return cluster.compose("run", "--rm", "--no-deps", "-T", "migrate", "cat", "/run/secrets/tuner/mlflow_admin").strip()
+
+
+WITHOUT_TOKEN = """
+import os, sys
+for name in ("RAY_AUTH_TOKEN_PATH", "RAY_AUTH_TOKEN"):
+    os.environ.pop(name, None)
+mode = sys.argv[1]
+if mode == "disabled":
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+else:
+    os.environ["RAY_AUTH_TOKEN"] = "wrong"
+from ray._private.gcs_utils import *
+from ray._raylet import GcsClient
+try:
+    GcsClient(address="head:6379").internal_kv_keys(b"", None, 10)
+except Exception as error:
+    print("REFUSED", type(error).__name__, str(error)[:200])
+else:
+    print("OPEN")
+"""
+
+
+@pytest.mark.parametrize("mode", ["disabled", "wrong"])
+def test_rays_control_store_refuses_a_container_without_the_token(cluster: Cluster, mode: str):
+    out = cluster.run_in("worker", "python", "-c", WITHOUT_TOKEN, mode)
+    assert "OPEN" not in out
+    assert re.search("REFUSED.*(nauthenticated|authenticat|token)", out), out
+
+
+FETCH = """
+import sys, urllib.error, urllib.request
+for url in sys.argv[1:]:
+    try:
+        print(urllib.request.urlopen(url, timeout=10).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+    except OSError as error:
+        print("closed", error)
+"""
+
+
+def test_other_containers_need_token_and_password_as_well(cluster: Cluster):
+    urls = ["http://head:8265/api/jobs/", "http://mlflow:5000/api/2.0/mlflow/experiments/search?max_results=1"]
+    assert cluster.run_in("worker", "python", "-c", FETCH, *urls).split() == ["401", "401"]
+
+
+CONNECT = """
+import psycopg, sys
+try:
+    psycopg.connect(sys.argv[1], connect_timeout=5)
+    print("OPEN")
+except psycopg.OperationalError as error:
+    print("REFUSED", error)
+"""
+
+
+@pytest.mark.parametrize("user", ["postgres", "tuner", "mlflow"])
+def test_postgres_refuses_without_and_with_a_wrong_password(cluster: Cluster, user: str):
+    for password in ("", "password=wrong", "password=postgres"):
+        address = f"host=postgres user={user} dbname={user} passfile=/nowhere {password}"
+        assert cluster.run_in("head", "python", "-c", CONNECT, address).startswith("REFUSED")
+
+
+def test_drivers_have_their_own_database_and_no_other(cluster: Cluster):
+    def tried(base: str) -> str:
+        return cluster.run_in("head", "python", "-c", CONNECT, f"host=postgres user=tuner dbname={base}")
+
+    assert tried("tuner").startswith("OPEN")
+    password = cluster.secret("head", "/run/secrets/driver/pgpass").rpartition(":")[2]
+    for base in ("mlflow", "postgres"):
+        address = f"host=postgres user=tuner dbname={base} password={password}"
+        assert "permission denied" in cluster.run_in("head", "python", "-c", CONNECT, address)
+
+
+def test_workers_do_not_reach_the_database_and_nothing_outside(cluster: Cluster):
+    code = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
+    database = json.loads(docker("inspect", cluster.containers("postgres")[0]))[0]["NetworkSettings"]["Networks"]
+    address = next(iter(database.values()))["IPAddress"]
+    for host, port in ((address, "5432"), ("postgres", "5432"), ("1.1.1.1", "443")):
+        assert "Error" in cluster.run_in("worker", "python", "-c", code, host, port, check=False)
+
+
+def test_no_secret_is_in_the_containers_settings_image_processes_or_logs(cluster: Cluster):
+    found = secrets(cluster)
+    assert len(found) >= 7
+    assert all(len(one) == 64 for one in found)
+    everyone = cluster.compose("ps", "-aq").split()
+    shown = {
+        "inspect": docker("inspect", *everyone),
+        "config": cluster.compose("config"),
+        "history": docker("history", "--no-trunc", "mixup-tuner:test"),
+        "image": docker("image", "inspect", "mixup-tuner:test"),
+        "logs": cluster.compose("logs", "--no-color"),
+        "ps": "".join(docker("top", one, "-eo", "pid,args") for one in cluster.containers()),
+        "ray logs": cluster.run_in("head", "sh", "-c", "cat /tmp/ray/session_latest/logs/* 2>/dev/null", check=False),
+    }
+    for where, text in shown.items():
+        assert len(text) > 100, where
+        assert not [one for one in found if one in text], f"a secret is in {where}"
+
+
+def test_secrets_are_private_to_the_user_that_reads_them(cluster: Cluster):
+    for service, folder, user in (("head", "ray", "10001"), ("head", "driver", "10001"), ("worker", "ray", "10001"),
+                                  ("mlflow", "mlflow", "10001"), ("postgres", "postgres", "postgres")):  # fmt: skip
+        out = cluster.run_in(service, "sh", "-c", f"stat -c '%a %u %U' /run/secrets/{folder}/*").splitlines()
+        assert out
+        assert all(line.split()[0] == "600" and user in line.split()[1:] for line in out), out
+    assert cluster.run_in("worker", "sh", "-c", "ls /run/secrets").split() == ["ray"]
+
+
+@pytest.mark.parametrize("service", SERVERS)
+def test_services_are_confined(cluster: Cluster, service: str):
+    container = json.loads(docker("inspect", cluster.containers(service)[0]))[0]
+    host = container["HostConfig"]
+    assert host["ReadonlyRootfs"] is True
+    assert host["Privileged"] is False
+    assert [one.upper() for one in host["CapDrop"]] == ["ALL"]
+    assert not host["CapAdd"]
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert host["Memory"] > 0
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert not [mount for mount in container["Mounts"] if "docker.sock" in mount["Source"]]
+    users = docker("top", container["Id"], "-eo", "uid").split()[1:]
+    assert users
+    assert "0" not in users
+
+
+def test_the_image_runs_as_a_numbered_user_and_holds_no_tools_to_build_or_install_with(cluster: Cluster):
+    settings = json.loads(docker("image", "inspect", "mixup-tuner:test"))[0]["Config"]
+    assert settings["User"] == "10001:10001"
+    assert settings["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+    tools = "for tool in gcc cc c++ clang make ld pip pip3 uv git curl wget sudo; do command -v $tool; done; python -m pip || true"
+    out = cluster.run_in("worker", "sh", "-c", tools, check=False)
+    assert out.strip().splitlines() == ["/opt/tuner/bin/python: No module named pip"]
