@@ -3,6 +3,7 @@
 \set mlflow `cat /run/secrets/postgres/mlflow`
 CREATE ROLE tuner LOGIN PASSWORD :'tuner';
 CREATE ROLE mlflow LOGIN PASSWORD :'mlflow';
-CREATE DATABASE tuner OWNER tuner;
-CREATE DATABASE mlflow OWNER mlflow;
+-- The encoding is said, for a server that was set up without a language has none, and clients then get bytes.
+CREATE DATABASE tuner OWNER tuner TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8';
+CREATE DATABASE mlflow OWNER mlflow TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8';
 REVOKE CONNECT ON DATABASE tuner, mlflow, postgres, template1 FROM PUBLIC;
