@@ -32,12 +32,7 @@ def engine() -> str | None:
 
 def docker(*arguments: str, check: bool = True, seconds: float = 120) -> str:
     """Run docker, and return what it wrote on both outputs."""
-    done = subprocess.run(
-        ["docker", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
-    )
-    if check and done.returncode:
-        raise RuntimeError(f"docker {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
-    return done.stdout
+    return _run(["docker", *arguments], dict(os.environ), check=check, seconds=seconds)
 
 
 def free_port() -> int:
@@ -64,30 +59,24 @@ class Cluster:
             "TUNER_WORKER_CPUS": "1",
             "TUNER_WORKER_MEMORY": "4g",
         }
-        done = subprocess.run(
-            ["docker", "compose", "-p", self.project, "-f", str(ROOT / "docker/compose.yaml"), *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
-            env=os.environ | settings,
-        )  # fmt: skip
-        if check and done.returncode:
-            raise RuntimeError(f"docker compose {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
-        return done.stdout
+        command = ["docker", "compose", "-p", self.project, "-f", str(ROOT / "docker/compose.yaml"), *arguments]
+        return _run(command, os.environ | settings, check=check, seconds=seconds)
 
     def build(self) -> None:
         self.compose("--progress=plain", "build", seconds=3000)
 
-    def up(self, workers: int = 1) -> None:
-        """Start what does not run, and wait until all of it is healthy."""
+    def up(self, workers: int = 1) -> float:
+        """Start what does not run, and wait until all of it is healthy; return how many seconds that took."""
         start = time.monotonic()
-        timeout = str(2 * HEALTHY_SECONDS)
         # Not --wait: it fails as soon as one that has to end, such as `migrate`, has ended.
         self.compose("up", "-d", "--scale", f"worker={workers}", seconds=2 * HEALTHY_SECONDS)
-        self.wait_healthy(workers, float(timeout))
-        self.seconds_to_healthy = time.monotonic() - start
+        self.wait_healthy(workers, 2 * HEALTHY_SECONDS)
+        return time.monotonic() - start
 
     def wait_healthy(self, workers: int = 1, seconds: float = HEALTHY_SECONDS) -> None:
         end = time.monotonic() + seconds
-        while (states := self.states()) != {name: ["healthy"] * (workers if name == "worker" else 1) for name in SERVERS}:
+        wanted = {name: ["healthy"] * (workers if name == "worker" else 1) for name in SERVERS}
+        while (states := self.states()) != wanted:
             if time.monotonic() > end:
                 raise TimeoutError(f"not healthy after {seconds} s: {states}\n{self.compose('logs', '--tail=40')}")
             time.sleep(1)
@@ -179,3 +168,11 @@ class Cluster:
 def basic(user: str, password: str) -> str:
     """Return the header of HTTP's basic authentication."""
     return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def _run(command: list[str], environment: dict[str, str], *, check: bool, seconds: float) -> str:
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, **both, env=environment, text=True, timeout=seconds, check=False)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout

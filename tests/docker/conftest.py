@@ -22,7 +22,7 @@ def cluster() -> Iterator[Cluster]:
     cluster = Cluster()
     cluster.build()
     try:
-        cluster.up()
+        cluster.seconds_to_healthy = cluster.up()
         yield cluster
     finally:
         cluster.down(volumes=True)

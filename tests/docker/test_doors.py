@@ -9,43 +9,37 @@ import subprocess
 
 import pytest
 
-from tests.docker.cluster import SERVERS, Cluster, basic, docker
+from tests.docker.cluster import Cluster, basic, docker
 
 REFUSED = (401, 403)
 
 
 def published(cluster: Cluster) -> list[tuple[str, str]]:
     """Return the host's address and port of everything that is published."""
-    found = json.loads(docker("inspect", *cluster.containers()))
-    bindings = [one for container in found for ports in container["HostConfig"]["PortBindings"].values() for one in ports]
-    return [(one["HostIp"], one["HostPort"]) for one in bindings]
-
-
-def secrets(cluster: Cluster) -> list[str]:
-    """Return every secret that was made, read as only root may."""
-    image = json.loads(docker("inspect", cluster.containers("postgres")[0]))[0]["Config"]["Image"]
-    volume = f"{cluster.project}_secrets:/secrets:ro"
-    command = ("run", "--rm", "--network=none", "--user=root", "--entrypoint=sh", f"-v{volume}", image)
-    out = docker(*command, "-c", "cd /secrets && for one in *; do cat $one; echo; done")
-    return out.split()
+    containers = json.loads(docker("inspect", *cluster.containers()))
+    bindings = [ports for one in containers for ports in one["HostConfig"]["PortBindings"].values()]
+    return [(port["HostIp"], port["HostPort"]) for ports in bindings for port in ports]
 
 
 def test_ports_are_published_on_loopback_alone(cluster: Cluster):
-    assert sorted(published(cluster)) == sorted([("127.0.0.1", str(cluster.ray_port)), ("127.0.0.1", str(cluster.mlflow_port))])
+    ports = {str(cluster.ray_port), str(cluster.mlflow_port)}
+    assert set(published(cluster)) == {("127.0.0.1", port) for port in ports}
     listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=True).stdout
     addresses = {line.split()[3] for line in listening.splitlines()}
-    for port in (cluster.ray_port, cluster.mlflow_port):
+    for port in ports:
         assert {one for one in addresses if one.endswith(f":{port}")} == {f"127.0.0.1:{port}"}
 
 
 def test_published_ports_are_closed_at_the_hosts_other_addresses(cluster: Cluster):
     host = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
     for port in (cluster.ray_port, cluster.mlflow_port):
-        with pytest.raises(OSError), socket.create_connection((host, port), timeout=5):
+        with pytest.raises(ConnectionRefusedError), socket.create_connection((host, port), timeout=5):
             pass
 
 
-@pytest.mark.parametrize("path", ["/api/version", "/api/jobs/", "/api/cluster_status", "/nodes?view=summary", "/logs", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/api/version", "/api/jobs/", "/api/cluster_status", "/nodes?view=summary", "/logs", "/metrics"]
+)
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}])
 def test_ray_refuses_without_the_token(cluster: Cluster, path: str, header: dict[str, str]):
     assert cluster.call(cluster.ray_url + path, **header)[0] in REFUSED
@@ -58,9 +52,20 @@ def test_ray_takes_no_job_without_the_token(cluster: Cluster):
     assert cluster.call(f"{cluster.ray_url}/api/version", Authorization=f"Bearer {cluster.token()}")[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/api/2.0/mlflow/experiments/search?max_results=1", "/ajax-api/2.0/mlflow/users/list",
-                                  "/get-artifact?path=x&run_uuid=y", "/api/2.0/mlflow-artifacts/artifacts", "/graphql"])  # fmt: skip
-@pytest.mark.parametrize("user", [None, ("admin", "wrong"), ("admin", "password1234"), ("admin", "password"), ("tuner", "")])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api/2.0/mlflow/experiments/search?max_results=1",
+        "/ajax-api/2.0/mlflow/users/list",
+        "/get-artifact?path=x&run_uuid=y",
+        "/api/2.0/mlflow-artifacts/artifacts",
+        "/graphql",
+        "/signup",
+        "/metrics",
+    ],
+)
+@pytest.mark.parametrize("user", [None, ("admin", "wrong"), ("admin", "password1234"), ("tuner", "")])
 def test_mlflow_refuses_without_a_password(cluster: Cluster, path: str, user: tuple[str, str] | None):
     header = {"Authorization": basic(*user)} if user else {}
     assert cluster.call(cluster.mlflow_url + path, **header)[0] in REFUSED
@@ -81,8 +86,18 @@ def test_drivers_cannot_manage_mlflows_users(cluster: Cluster):
     assert cluster.call(f"{cluster.mlflow_url}/api/2.0/mlflow/users/create", body, **known)[0] == 403
 
 
-@pytest.mark.parametrize("path", ["../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "%252e%252e/etc/passwd", "/etc/passwd", "C:/x",
-                                  "a/../../b", "..%5c..%5cetc"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../etc/passwd",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "%252e%252e/etc/passwd",
+        "/etc/passwd",
+        "a/../../b",
+        "..%5c..%5cetc",
+        "C:/x",
+    ],
+)
 def test_mlflow_serves_no_file_but_its_own(cluster: Cluster, path: str):
     known = {"Authorization": basic("admin", admin_password(cluster))}
     status, text = cluster.call(f"{cluster.mlflow_url}/api/2.0/mlflow-artifacts/artifacts/{path}", **known)
@@ -91,11 +106,13 @@ def test_mlflow_serves_no_file_but_its_own(cluster: Cluster, path: str):
 
 
 def admin_password(cluster: Cluster) -> str:
-    return cluster.compose("run", "--rm", "--no-deps", "-T", "migrate", "cat", "/run/secrets/tuner/mlflow_admin").strip()
+    file = "/run/secrets/tuner/mlflow_admin"
+    return cluster.compose("run", "--rm", "--no-deps", "-T", "migrate", "cat", file).strip()
 
 
 WITHOUT_TOKEN = """
-import os, sys
+import os
+import sys
 for name in ("RAY_AUTH_TOKEN_PATH", "RAY_AUTH_TOKEN"):
     os.environ.pop(name, None)
 mode = sys.argv[1]
@@ -103,7 +120,6 @@ if mode == "disabled":
     os.environ["RAY_AUTH_MODE"] = "disabled"
 else:
     os.environ["RAY_AUTH_TOKEN"] = "wrong"
-from ray._private.gcs_utils import *
 from ray._raylet import GcsClient
 try:
     GcsClient(address="head:6379").internal_kv_keys(b"", None, 10)
@@ -166,63 +182,27 @@ def test_drivers_have_their_own_database_and_no_other(cluster: Cluster):
         assert "permission denied" in cluster.run_in("head", "python", "-c", CONNECT, address)
 
 
+REACH = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5).close()
+    print("OPEN")
+except OSError as error:
+    print("closed", error)
+"""
+
+
 def test_workers_do_not_reach_the_database_and_nothing_outside(cluster: Cluster):
-    code = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
-    database = json.loads(docker("inspect", cluster.containers("postgres")[0]))[0]["NetworkSettings"]["Networks"]
-    address = next(iter(database.values()))["IPAddress"]
-    for host, port in ((address, "5432"), ("postgres", "5432"), ("1.1.1.1", "443")):
-        assert "Error" in cluster.run_in("worker", "python", "-c", code, host, port, check=False)
+    networks = json.loads(docker("inspect", *cluster.containers("postgres")))[0]["NetworkSettings"]["Networks"]
+    (database,) = (network["IPAddress"] for network in networks.values())
+    for host, port in ((database, "5432"), ("postgres", "5432"), ("1.1.1.1", "443")):
+        assert cluster.run_in("worker", "python", "-c", REACH, host, port).startswith("closed")
 
 
-def test_no_secret_is_in_the_containers_settings_image_processes_or_logs(cluster: Cluster):
-    found = secrets(cluster)
-    assert len(found) >= 7
-    assert all(len(one) == 64 for one in found)
-    everyone = cluster.compose("ps", "-aq").split()
-    shown = {
-        "inspect": docker("inspect", *everyone),
-        "config": cluster.compose("config"),
-        "history": docker("history", "--no-trunc", "mixup-tuner:test"),
-        "image": docker("image", "inspect", "mixup-tuner:test"),
-        "logs": cluster.compose("logs", "--no-color"),
-        "ps": "".join(docker("top", one, "-eo", "pid,args") for one in cluster.containers()),
-        "ray logs": cluster.run_in("head", "sh", "-c", "cat /tmp/ray/session_latest/logs/* 2>/dev/null", check=False),
-    }
-    for where, text in shown.items():
-        assert len(text) > 100, where
-        assert not [one for one in found if one in text], f"a secret is in {where}"
-
-
-def test_secrets_are_private_to_the_user_that_reads_them(cluster: Cluster):
-    for service, folder, user in (("head", "ray", "10001"), ("head", "driver", "10001"), ("worker", "ray", "10001"),
-                                  ("mlflow", "mlflow", "10001"), ("postgres", "postgres", "postgres")):  # fmt: skip
-        out = cluster.run_in(service, "sh", "-c", f"stat -c '%a %u %U' /run/secrets/{folder}/*").splitlines()
-        assert out
-        assert all(line.split()[0] == "600" and user in line.split()[1:] for line in out), out
-    assert cluster.run_in("worker", "sh", "-c", "ls /run/secrets").split() == ["ray"]
-
-
-@pytest.mark.parametrize("service", SERVERS)
-def test_services_are_confined(cluster: Cluster, service: str):
-    container = json.loads(docker("inspect", cluster.containers(service)[0]))[0]
-    host = container["HostConfig"]
-    assert host["ReadonlyRootfs"] is True
-    assert host["Privileged"] is False
-    assert [one.upper() for one in host["CapDrop"]] == ["ALL"]
-    assert not host["CapAdd"]
-    assert "no-new-privileges:true" in host["SecurityOpt"]
-    assert host["Memory"] > 0
-    assert host["RestartPolicy"]["Name"] == "unless-stopped"
-    assert not [mount for mount in container["Mounts"] if "docker.sock" in mount["Source"]]
-    users = docker("top", container["Id"], "-eo", "uid").split()[1:]
-    assert users
-    assert "0" not in users
-
-
-def test_the_image_runs_as_a_numbered_user_and_holds_no_tools_to_build_or_install_with(cluster: Cluster):
-    settings = json.loads(docker("image", "inspect", "mixup-tuner:test"))[0]["Config"]
-    assert settings["User"] == "10001:10001"
-    assert settings["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
-    tools = "for tool in gcc cc c++ clang make ld pip pip3 uv git curl wget sudo; do command -v $tool; done; python -m pip || true"
-    out = cluster.run_in("worker", "sh", "-c", tools, check=False)
-    assert out.strip().splitlines() == ["/opt/tuner/bin/python: No module named pip"]
+@pytest.mark.parametrize("service", ["head", "mlflow", "postgres"])
+def test_nothing_gets_out_of_the_other_services(cluster: Cluster, service: str):
+    if service == "postgres":  # which has no Python
+        networks = json.loads(docker("inspect", *cluster.containers(service)))[0]["NetworkSettings"]["Networks"]
+        assert all(json.loads(docker("network", "inspect", name))[0]["Internal"] for name in networks)
+    else:
+        assert cluster.run_in(service, "python", "-c", REACH, "1.1.1.1", "443").startswith("closed")
