@@ -100,6 +100,14 @@ class Cluster:
     def python_in(self, service: str, code: str, *, check: bool = True) -> str:
         return self.run_in(service, "python", "-c", code, check=check)
 
+    def processors(self) -> list[float]:
+        """Return how many processors each node of the cluster has for trials, as Ray knows it."""
+        code = (
+            "import json, ray; ray.init('auto', log_to_driver=False, logging_level='ERROR');"
+            "print(json.dumps([one['Resources'].get('CPU', 0) for one in ray.nodes() if one['Alive']]))"
+        )
+        return sorted(json.loads(self.python_in("head", code).splitlines()[-1]))
+
     def secret(self, service: str, path: str) -> str:
         return self.run_in(service, "cat", path).strip()
 

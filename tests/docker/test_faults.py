@@ -56,7 +56,7 @@ def ended_whole(cluster: Cluster, name: str, epochs: int = 27) -> None:
 
 
 def crash_head(cluster: Cluster) -> None:
-    """Kill the head from within, as running out of memory would, and wait until Docker has started it again."""
+    """Kill the head from within, as running out of memory would, and wait until it is back with its worker."""
     (container,) = cluster.containers("head")
 
     def state() -> dict[str, Any]:
@@ -66,6 +66,7 @@ def crash_head(cluster: Cluster) -> None:
     subprocess.run(["kill", f"-{signal.SIGKILL.value}", str(before["Pid"])], check=True)
     wait_until(lambda: state()["StartedAt"] != before["StartedAt"])
     cluster.wait_healthy()
+    wait_until(lambda: cluster.processors() == [0, 1])
 
 
 def test_a_study_outlives_a_worker(cluster: Cluster):
