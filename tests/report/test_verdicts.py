@@ -9,10 +9,11 @@ import pytest
 from tests.report.reading import STUDY, figures, findings, sections, table, text_of
 from tests.selection.alphas import record
 from tests.selection.examples import candidate, found
-from tuner.report.document import Table
-from tuner.report.figures.style import WIDE
+from tuner.report.document import Document, Figure, Section, Table
+from tuner.report.figures.classes import ClassChange, classes
+from tuner.report.figures.style import NARROW, WIDE
 from tuner.report.page import html
-from tuner.report.write import of
+from tuner.report.write import drawn_once, of
 from tuner.selection.effects import effects
 from tuner.selection.second_axes import Scored, second_axes
 
@@ -106,3 +107,21 @@ def test_effects_without_levels_have_no_table():
     made = of(findings(effects=effects(trials, metric="val_accuracy", maximise=True)))
     assert "cannot tell 0.5 and 1.0 apart" in text_of(sections(made)["matters"])
     assert not any(isinstance(block, Table) for block in sections(made)["matters"].blocks)
+
+
+def test_who_was_beaten_is_said_to_be_after_the_seeds_that_beat_it():
+    made = document((NONE, BASE), (CUTMIX, BETTER), (MIXUP, (*WORSE[:3], 0.803)))  # a fourth ran beside the decision
+    assert "beaten after 3 seeds" in figures(sections(made)["seeds"])["seeds"].draw(WIDE).get_label()
+
+
+def test_each_figure_is_drawn_once_for_each_size():
+    drawn = []
+
+    def draw(size):
+        drawn.append(size)
+        return classes([ClassChange("Bag", 0.1)], size)
+
+    once = drawn_once(Document("t", "h", "use", "s", [Section("s", "T", [Figure("one", draw)])], "f"))
+    html(once)
+    once.sections[0].blocks[0].draw(WIDE)
+    assert drawn == [WIDE, NARROW]

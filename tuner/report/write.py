@@ -47,7 +47,7 @@ class Report:
 
 def report(found: Findings) -> Report:
     """Return the report of a study from what was found."""
-    document = _drawn_once(of(found))
+    document = drawn_once(of(found))
     drawn = dict(_pictures(document))
     files_beside = {identifier: File(f"{identifier}.png", words) for identifier, (_, words) in drawn.items()}
     files = {HTML: html(document).encode(), MARKDOWN: markdown(document, files_beside).encode()}
@@ -80,7 +80,7 @@ def of(found: Findings) -> Document:
     )
 
 
-def _drawn_once(document: Document) -> Document:
+def drawn_once(document: Document) -> Document:
     """Return a document whose figures keep what they drew: the page and the Markdown show the same."""
 
     def once(block: Block) -> Block:
