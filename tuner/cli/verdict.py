@@ -16,8 +16,9 @@ from tuner.selection.words import chance, gain, interval
 def renderables(found: Mapping[str, Any]) -> list[Table | Text]:
     """Return a recommendation (as JSON) as people read it: the answer, the reasons, the candidates."""
     metric = found["effect"]["metric"]
+    is_worse = found["effect"]["high"] is not None and found["effect"]["high"] < 0
     lines = [
-        f"{words.block(found['policy'])}: {words.VERDICTS[found['verdict']]}",
+        f"{words.block(found['policy'])}: {words.WORSE if is_worse else words.VERDICTS[found['verdict']]}",
         *(f"  {one}" for one in found["reasons"]),
     ]
     lines += [f"  note: {one}" for one in found["warnings"]]

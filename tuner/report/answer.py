@@ -33,7 +33,7 @@ def headline(found: Findings) -> str:
         name = _on_test(found.metric).name
         return f"Use {words.block(told.policy)}: better than no mixing by {better} in {name[:1].lower()}{name[1:]}."
     if told.effect.high is not None and told.effect.high < 0:
-        return "Mixing is worse here on fresh seeds: train without it."
+        return f"{words.capital(words.WORSE)}."
     return f"{words.capital(words.VERDICTS[told.verdict])}."
 
 

@@ -19,6 +19,9 @@ VERDICTS: Mapping[str, str] = {
 }
 """What each verdict asks of the reader."""
 
+WORSE = "mixing is worse here on fresh seeds: train without it"
+"""What is said where that is shown, whatever the verdict is called."""
+
 
 def metric(name: str, value: float) -> str:
     """Write a metric: shares in percent, others with four digits."""

@@ -201,7 +201,7 @@ class Tracking:
 
     def _keep_ids(self, operation: Operation, where: RunIds) -> None:
         match operation:
-            case StudyStarted() | StudyEnded():
+            case StudyStarted() | StudyEnded() | Described():
                 self._runs[None] = where
             case TrialStarted() | EpochEnded() | TrialEnded() if operation.kind == self._kind:
                 self._runs[operation.number] = where

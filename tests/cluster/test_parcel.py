@@ -1,0 +1,83 @@
+"""What travels with a job arrives as it was, and nothing of it is ever read as a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.readme import ROOT
+from tuner.cluster import parcel
+from tuner.cluster.parcel import ORDER, STUDY, Order, packed, read
+from tuner.errors import UsageError
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_an_order_arrives_as_it_was(arguments):
+    with packed(Order(tuple(arguments))) as folder:
+        assert read(folder / ORDER) == Order(tuple(arguments))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"arguments": 3, "version": "1"}', "\x00"])
+def test_what_is_no_order_is_refused(tmp_path: Path, text: str):
+    (tmp_path / "order.json").write_text(text)
+    with pytest.raises(ValueError, match="is no order of the tuner"):
+        read(tmp_path / "order.json")
+
+
+def test_ones_own_code_travels_without_what_nobody_needs(tmp_path: Path):
+    for name in ("my_models.py", "package/data.py", ".git/config", "package/__pycache__/x.pyc", "tuner-home/mlflow.db"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    with packed(Order(("run", STUDY)), "name: x\n", tmp_path) as folder:
+        found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        assert found == {"my_models.py", "package/data.py", ORDER, STUDY}
+        assert (folder / STUDY).read_text() == "name: x\n"
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_too_large_or_not_there_is_said_before_anything_is_sent(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(parcel, "MOST_BYTES", 1000)
+    (tmp_path / "large").write_bytes(bytes(1001))
+    with pytest.raises(UsageError, match="put data where every worker sees it"), packed(Order(()), None, tmp_path):
+        pass
+    with pytest.raises(UsageError, match="there is no folder"), packed(Order(()), None, tmp_path / "none"):
+        pass
+
+
+def run_job(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a job's command as Ray does, in its folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "tuner.cluster.job"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TUNER_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_job_becomes_the_command_that_was_ordered():
+    hostile = "x; touch pwned $(touch pwned) `touch pwned`\n'\""
+    with packed(Order(("status", hostile))) as folder:
+        done = run_job(folder)
+        assert done.returncode == 2
+        assert "is no study's name" in done.stderr
+        assert not (folder / "pwned").exists()
+    with packed(Order(("ls", "--json"))) as folder:
+        done = run_job(folder)
+        assert (done.returncode, json.loads(done.stdout)) == (0, [])
+
+
+def test_a_job_of_another_version_is_refused():
+    with packed(Order(("ls",), version="0.0.0")) as folder:
+        done = run_job(folder)
+    assert done.returncode == 2
+    assert "sent by tuner 0.0.0" in done.stderr
