@@ -66,7 +66,7 @@ def test_what_is_no_dashboards_address_is_refused(given):
 
 
 def test_a_cluster_of_another_ray_is_refused(serve):
-    with pytest.raises(UsageError, match="runs Ray 2.1.0, this is Ray"):
+    with pytest.raises(UsageError, match=r"runs Ray 2\.1\.0, this is Ray"):
         Cluster(serve(200, {"ray_version": "2.1.0"}))
     assert Cluster(serve(200, {"ray_version": ray.__version__})).address.startswith("http://127.0.0.1")
 
@@ -83,5 +83,5 @@ def test_a_server_that_is_none_of_rays_is_out_of_reach(serve):
 
 
 def test_nobody_at_the_address_is_a_service_that_is_out_of_reach():
-    with pytest.raises(ServiceError, match="no Ray cluster answers at http://127.0.0.1:9"):
+    with pytest.raises(ServiceError, match=r"no Ray cluster answers at http://127\.0\.0\.1:9"):
         Cluster("http://127.0.0.1:9")
