@@ -94,7 +94,7 @@ def test_validate_finds_depths_that_the_model_lacks(command):
         (("run", "digits", "--set", "trial.dataset={name: image_folder, path: /nowhere}"), "/nowhere"),
         (("status", "digits"), "no study named digits"),
         (("resume", "digits"), "no study named digits"),
-        (("trials", "../.."), "no study named"),
+        (("trials", "../.."), "is no study's name"),
     ],
 )
 def test_bad_input_ends_with_2_a_message_and_nothing_started(command, tmp_path, arguments, words):
