@@ -170,7 +170,8 @@ def _running(cluster: Cluster, name: str, mark: str | None) -> Job | None:
 def _follow(cluster: Cluster, job: Job, *, joined: bool, no_wait: bool, as_json: bool) -> int:
     what = "joined" if joined else "submitted"
     here = f"--address {cluster.address}"
-    sys.stderr.write(f"study {job.study}: {what} as job {job.id}; MLflow: {destination().shown}\n")
+    where = f"; MLflow: {destination().shown}" if destination().is_server else ""
+    sys.stderr.write(f"study {job.study}: {what} as job {job.id}{where}\n")
     if no_wait:
         more = [
             f"tuner logs -f {job.study} {here}",
