@@ -66,7 +66,7 @@ def main() -> None:
         options.quick,
         [
             Target("worst share of intervals with the best alpha", min(one["covers"] for one in ours), 0.90, 0.95),
-            Target("worst share of the range where the band covers", min(one["band"] for one in ours), 0.60, 0.90),
+            Target("worst share of the range where the band covers", min(one["band"] for one in ours), 0.80, 0.95),
         ]
         if ours
         else [],

@@ -9,8 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import ray
 
-from tuner.cluster import Cluster
-from tuner.cluster.client import address
+from tuner.cluster import Cluster, address
 from tuner.errors import ServiceError, UsageError
 
 

@@ -76,6 +76,13 @@ def test_a_job_becomes_the_command_that_was_ordered():
         assert (done.returncode, json.loads(done.stdout)) == (0, [])
 
 
+def test_a_job_answers_itself_where_the_cluster_names_its_own_address(monkeypatch):
+    monkeypatch.setenv("TUNER_ADDRESS", "http://127.0.0.1:9")  # asked there, it would ask there again, for ever
+    with packed(Order(("ls", "--json"))) as folder:
+        done = run_job(folder)
+    assert (done.returncode, json.loads(done.stdout)) == (0, []), done.stderr
+
+
 def test_a_job_of_another_version_is_refused():
     with packed(Order(("ls",), version="0.0.0")) as folder:
         done = run_job(folder)

@@ -32,6 +32,16 @@ Overrides = Annotated[
 ]
 
 
+def _answered_there(arguments: list[str], address: str | None, json: bool) -> None:
+    """Let a cluster answer a command, where one is meant, and end with its exit code."""
+    from tuner.cluster import is_meant
+
+    if is_meant(address):
+        from tuner.cli import cluster
+
+        raise typer.Exit(cluster.ask(arguments, address, json))
+
+
 class Form(StrEnum):
     """What a policy can be written as."""
 
@@ -77,8 +87,9 @@ def resume(
 ) -> None:
     """Go on with a study after any interruption, here or on a cluster."""
     from tuner.cli import cluster, run
+    from tuner.cluster import is_meant
 
-    if cluster.is_meant(address):
+    if is_meant(address):
         raise typer.Exit(cluster.resume(study, overrides or [], address, json))
     raise typer.Exit(run.resume(study, overrides or [], json))
 
@@ -168,11 +179,9 @@ def confirm(
 @app.command()
 def recommend(study: Name, *, address: Address = None, json: Json = False) -> None:
     """Say what to use, how sure that is, and why."""
-    from tuner.cli import cluster
     from tuner.cli import recommend as command
 
-    if cluster.is_meant(address):
-        raise typer.Exit(cluster.ask(["recommend", study], address, json))
+    _answered_there(["recommend", study], address, json)
     command.recommend(study, json)
 
 
@@ -210,30 +219,27 @@ def validate(study: File, overrides: Overrides = None, json: Json = False) -> No
 @app.command()
 def ls(*, address: Address = None, json: Json = False) -> None:
     """List the studies under TUNER_HOME, or those of a cluster."""
-    from tuner.cli import cluster, show
+    from tuner.cli import show
 
-    if cluster.is_meant(address):
-        raise typer.Exit(cluster.ask(["ls"], address, json))
+    _answered_there(["ls"], address, json)
     show.ls(json)
 
 
 @app.command()
 def status(study: Name, *, address: Address = None, json: Json = False) -> None:
     """Say where a study stands."""
-    from tuner.cli import cluster, show
+    from tuner.cli import show
 
-    if cluster.is_meant(address):
-        raise typer.Exit(cluster.ask(["status", study], address, json))
+    _answered_there(["status", study], address, json)
     show.status(study, json)
 
 
 @app.command()
 def trials(study: Name, *, address: Address = None, json: Json = False) -> None:
     """List a study's trials, best first."""
-    from tuner.cli import cluster, show
+    from tuner.cli import show
 
-    if cluster.is_meant(address):
-        raise typer.Exit(cluster.ask(["trials", study], address, json))
+    _answered_there(["trials", study], address, json)
     show.trials(study, json)
 
 

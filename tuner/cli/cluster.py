@@ -7,7 +7,6 @@ those that Ray's job table has lost.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -16,10 +15,8 @@ from typing import Any
 
 from tuner import spec
 from tuner.cli import output
-from tuner.cluster import Cluster, Job, Order, packed
-from tuner.cluster.client import ADDRESS_VARIABLES, digest
-from tuner.cluster.client import address as address_of
-from tuner.cluster.parcel import STUDY
+from tuner.cluster import STUDY, Cluster, Job, Order, digest, is_meant, packed
+from tuner.cluster import address as address_of
 from tuner.errors import ServiceError, UsageError
 from tuner.home import check_name
 from tuner.search import lease, storage
@@ -27,11 +24,6 @@ from tuner.tracking import destination
 
 _STOP_SECONDS = 120.0
 _TIME_IS_UP = 4
-
-
-def is_meant(address: str | None) -> bool:
-    """Tell whether a command is for a cluster: by its argument, or by TUNER_ADDRESS."""
-    return bool(address or os.environ.get(ADDRESS_VARIABLES[0]))
 
 
 def submit(
@@ -89,7 +81,10 @@ def stop(name: str, address: str | None, as_json: bool) -> None:
     """Ask a study's driver to end; on a cluster wait until it has."""
     if not is_meant(address):
         lease.stop_driver(name)
-        output.print_tables(f"study {name} is asked to stop; to go on: tuner resume {name}")
+        if output.wants_json(as_json):
+            output.print_json({"study": name, "asked_to_stop": True})
+        else:
+            output.print_tables(f"study {name} is asked to stop; to go on: tuner resume {name}")
         return
     cluster = Cluster(address_of(address))
     job = cluster.current(name)

@@ -4,7 +4,8 @@ A job is always the same command, `python -m tuner.cluster.job`, in a folder tha
 stands in a file of that folder. So nothing that a user wrote ever reaches a shell.
 """
 
-from tuner.cluster.client import Cluster, Job
-from tuner.cluster.parcel import Order, packed
+from tuner.cluster.address import address, is_meant
+from tuner.cluster.client import Cluster, Job, digest
+from tuner.cluster.parcel import STUDY, Order, packed
 
-__all__ = ["Cluster", "Job", "Order", "packed"]
+__all__ = ["STUDY", "Cluster", "Job", "Order", "address", "digest", "is_meant", "packed"]

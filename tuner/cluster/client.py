@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from typing import Any
 
 from tuner.errors import ServiceError, UsageError
 
-ADDRESS_VARIABLES = ("TUNER_ADDRESS", "RAY_API_SERVER_ADDRESS")
 ENTRYPOINT = "python -m tuner.cluster.job"
 
 STUDY_KEY, DIGEST_KEY, KIND_KEY = "tuner.study", "tuner.digest", "tuner.kind"
@@ -62,20 +60,6 @@ class Job:
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {key: value for key, value in vars(self).items() if key != "digest"}
-
-
-def address(given: str | None) -> str:
-    """Return the address of the cluster's dashboard that is asked for, by an argument or the environment.
-
-    Raises:
-        UsageError: there is none, or it is no address.
-    """
-    found = given or next((os.environ[name] for name in ADDRESS_VARIABLES if os.environ.get(name)), None)
-    if found is None:
-        raise UsageError(f"which cluster? --address http://HOST:8265, or set {ADDRESS_VARIABLES[0]}")
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", found):
-        raise UsageError(f"--address wants that of Ray's dashboard, such as http://localhost:8265; read {found!r}")
-    return found.rstrip("/")
 
 
 class Cluster:

@@ -1,4 +1,4 @@
-"""A job on the cluster: read the order, wait for its turn, and become `tuner` with the order's arguments.
+"""A job on the cluster: read the order, and become `tuner` with the order's arguments.
 
 Run by Ray as `python -m tuner.cluster.job` in the folder that travelled with it.
 """
@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from tuner.cluster.address import ADDRESS_VARIABLE
 from tuner.cluster.parcel import ORDER, read
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     if order.version != here:
         sys.stderr.write(f"error: sent by tuner {order.version}, and this cluster has {here}; use the same on both\n")
         sys.exit(2)
+    os.environ.pop(ADDRESS_VARIABLE, None)  # it is there already: the command would send itself on for ever
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "tuner", *order.arguments])  # no shell, by design
 

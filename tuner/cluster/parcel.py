@@ -26,14 +26,10 @@ _ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.pyc", ".*_c
 
 @dataclass(frozen=True)
 class Order:
-    """What a job is to do: `tuner` with these arguments. `version` is that of the tuner that ordered it.
-
-    `queue` holds what a study waits by: its name, priority and what one trial needs; none where nothing is trained.
-    """
+    """What a job is to do: `tuner` with these arguments. `version` is that of the tuner that ordered it."""
 
     arguments: tuple[str, ...]
     version: str = version("mixup-tuner")
-    queue: dict[str, float | str] | None = None
 
     def as_json(self) -> str:
         """Return it as the text that travels."""
@@ -48,7 +44,7 @@ def read(path: Path) -> Order:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Order(tuple(map(str, found["arguments"])), str(found["version"]), found.get("queue"))
+        return Order(tuple(map(str, found["arguments"])), str(found["version"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no order of the tuner: {error}") from error
 
