@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from measure import Target, arguments, median_ratio, print_document
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -72,6 +73,7 @@ def main() -> None:
         ],
         setting={"rounds": rounds, "trials": trials, "epochs": epochs, "server killed": bench.kills},
         seconds=seconds,
+        processor_seconds=bench.processor_seconds,
         lacking_and_double=lacking,
     )
 
@@ -81,6 +83,8 @@ class Bench:
 
     def __init__(self, folder: Path, server: Server, size: dict[str, object]) -> None:
         self.seconds: dict[str, list[float]] = {}
+        self.processor_seconds: dict[str, list[float]] = {}
+        """What the driver and MLflow's server took of the processors, without the trials."""
         self.kills = 0
         self._folder, self._server, self._size = folder, server, size
         self._trials: dict[str, list[list[dict[str, Any]]]] = {}
@@ -101,7 +105,7 @@ class Bench:
             "MLFLOW_TRACKING_URI": self._server.address,
             "RAY_worker_niceness": "0",
         }
-        over = threading.Event()
+        over, served = threading.Event(), self._server_seconds()
         thread = threading.Thread(target=beside, args=(over,)) if beside else None
         start = time.perf_counter()
         if thread:
@@ -115,11 +119,21 @@ class Bench:
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
         self.seconds[variant].append(took)
-        self._trials.setdefault(variant, []).append(json.loads(done.stdout.splitlines()[-1]))
+        told = json.loads(done.stdout.splitlines()[-1])
+        self._trials.setdefault(variant, []).append(told["trials"])
+        served = self._server_seconds() - served if beside is None else 0.0  # another process, where it was killed
+        self.processor_seconds.setdefault(variant, []).append(told["processor_seconds"] + served)
+
+    def _server_seconds(self) -> float:
+        """Return what the server has taken of the processors so far."""
+        assert self._server.process is not None
+        first = psutil.Process(self._server.process.pid)
+        times = [one.cpu_times() for one in (first, *first.children(recursive=True))]
+        return sum(one.user + one.system for one in times)
 
     def kill_thrice(self, over: threading.Event) -> None:
-        """Kill the server at a quarter, half and three quarters of an undisturbed study, each time for seconds."""
-        part = self.seconds["undisturbed"][-1] / 4
+        """Kill the server three times in the first three fifths of an undisturbed study's time, each time for seconds."""
+        part = self.seconds["undisturbed"][-1] / 5
         for _ in range(3):
             if over.wait(part - AWAY_SECONDS if self.kills % 3 else part):
                 return
@@ -174,7 +188,8 @@ def one_study(name: str, tracked: bool, settings: dict[str, object]) -> None:
     result = study.run(spec.load("digits", [f"name={name}", *overrides]))
     if result.warnings:
         sys.stderr.write("\n".join(result.warnings))
-    print(json.dumps([trial.as_json() for trial in result.trials]))
+    trials = [trial.as_json() for trial in result.trials]
+    print(json.dumps({"trials": trials, "processor_seconds": time.process_time()}))
 
 
 class Unrecorded:

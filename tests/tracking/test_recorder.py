@@ -89,9 +89,7 @@ def test_every_epoch_is_one_value_at_its_step(store: Destination, client: Any, s
     assert run.data.metrics == {**metrics(3).as_dict(), "val_accuracy": 0.3}
 
 
-def test_what_a_trial_uses_of_its_machine_stands_among_the_system_metrics(
-    store: Destination, client: Any, study: str
-):
+def test_what_a_trial_uses_of_its_machine_stands_among_the_system_metrics(store: Destination, client: Any, study: str):
     tracking = Tracking(store)
     tracking.study_started(study)
     tracking.trial_started(0, {})

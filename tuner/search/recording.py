@@ -13,8 +13,9 @@ from tuner.search.moments import ended_ms, epochs_ms, started_ms
 from tuner.search.storage import history, is_started, record
 from tuner.search.stored import judged
 from tuner.search.strata import stratum
+from tuner.space import leaves
 from tuner.spec import StudySpec
-from tuner.tracking import DatasetInput, Tracking, TrackingReport
+from tuner.tracking import DatasetInput, Tracking, TrackingReport, shared_view
 
 
 class Recording:
@@ -41,6 +42,7 @@ class Recording:
             params={"objective.metric": spec.objective.metric, "search.trials": spec.search.trials, "seed": spec.seed},
             tags=tags,
             study_file=spec.source,
+            view=shared_view(spec.objective.metric, self._maximise, leaves(spec.trial)),
         )
 
     def data_read(self, split: Split, digest: str) -> None:
