@@ -132,7 +132,7 @@ class Bench:
         return sum(one.user + one.system for one in times)
 
     def kill_thrice(self, over: threading.Event) -> None:
-        """Kill the server three times in the first three fifths of an undisturbed study's time, each time for seconds."""
+        """Kill the server three times in the first three fifths of an undisturbed study's time, for seconds each."""
         part = self.seconds["undisturbed"][-1] / 5
         for _ in range(3):
             if over.wait(part - AWAY_SECONDS if self.kills % 3 else part):
