@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -120,6 +122,46 @@ class TrialRecord:
 
 
 @dataclass(frozen=True)
+class OverSeeds:
+    """One configuration's trials that ran to the end, of one seed or several: what it is compared by is their mean."""
+
+    trials: tuple[TrialRecord, ...]
+
+    @property
+    def first(self) -> TrialRecord:
+        """Return the trial that stands for the configuration."""
+        return self.trials[0]
+
+    def has(self, trial: TrialRecord) -> bool:
+        """Tell whether a trial is one of these."""
+        return any(one.number == trial.number for one in self.trials)
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Return the last value of each trial."""
+        return tuple(trial.curve[-1] for trial in self.trials)
+
+    @property
+    def mean(self) -> float:
+        """Return the mean of the last values."""
+        return statistics.fmean(self.values)
+
+    @property
+    def spread(self) -> float | None:
+        """Return the standard deviation between seeds; None of one."""
+        return statistics.stdev(self.values) if len(self.trials) > 1 else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"mean": self.mean, "spread": self.spread, "seeds": [trial.seed for trial in self.trials]}
+
+    def averaged(self) -> TrialRecord:
+        """Return the first trial with the curve that is the mean of all."""
+        curves = zip(*(trial.curve for trial in self.trials), strict=False)
+        return replace(self.first, curve=tuple(map(statistics.fmean, curves)))
+
+
+@dataclass(frozen=True)
 class StudyResult:
     """How a study ended: its trials, the best of those that ran to the end, and the no-mixing baseline.
 
@@ -144,6 +186,10 @@ class StudyResult:
         """Return the epochs of all trials."""
         return sum(trial.epochs for trial in self.trials)
 
+    def over_seeds(self, trial: TrialRecord | None) -> OverSeeds | None:
+        """Return all of the trial's seeds that ran to the end; None where none did."""
+        return seeds_of(trial, self.trials)
+
     def counts(self) -> dict[str, int]:
         """Return how many trials are complete, pruned and failed."""
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
@@ -155,8 +201,8 @@ class StudyResult:
             "study": self.study,
             "state": self.state.value,
             "trials": self.counts(),
-            "best": self.best.as_json() if self.best else None,
-            "baseline": self.baseline.as_json() if self.baseline else None,
+            "best": self._as_json(self.best),
+            "baseline": self._as_json(self.baseline),
             "network": self.network,
             "seconds": round(self.seconds, 3),
             "epochs_trained": self.epochs_trained,
@@ -165,12 +211,43 @@ class StudyResult:
             "recommendation": None if self.recommendation is None else dict(self.recommendation),
         }
 
+    def _as_json(self, trial: TrialRecord | None) -> dict[str, Any] | None:
+        if trial is None:
+            return None
+        known = self.over_seeds(trial)
+        return trial.as_json() | {"over_seeds": None if known is None else known.as_json()}
+
+
+def over_seeds(trials: Sequence[TrialRecord]) -> list[OverSeeds]:
+    """Return every configuration whose trials, of one seed or several, ran to the end, in the order of the trials."""
+    return _grouped([trial for trial in trials if trial.state is TrialState.COMPLETE])
+
+
+def averaged(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return one trial for each configuration that ended well or was stopped, with the mean of its seeds' curves.
+
+    A mean goes as far as all of the seeds. Of a configuration that was stopped on some of them the others count.
+    """
+    complete = over_seeds(trials)
+    known = {_key(group.first) for group in complete}
+    others = [one for one in trials if one.state is not TrialState.COMPLETE and _key(one) not in known]
+    stopped = _grouped([one for one in others if one.state is TrialState.PRUNED and one.curve])
+    return sorted((one.averaged() for one in (*complete, *stopped)), key=lambda one: one.number)
+
+
+def seeds_of(trial: TrialRecord | None, trials: Sequence[TrialRecord]) -> OverSeeds | None:
+    """Return those trials of one trial's configuration that ran to the end; None where none did."""
+    return next((group for group in over_seeds(trials) if trial is not None and group.has(trial)), None)
+
 
 def best_of(trials: Sequence[TrialRecord], maximise: bool) -> TrialRecord | None:
-    """Return the trial with the best last value among those that ran to the end, the earliest of equals."""
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    """Return the first trial of the configuration with the best last value, the earliest of equals.
+
+    Trials that ran to the end count; where a configuration has several seeds, by the mean over them.
+    """
     sign = 1 if maximise else -1
-    return max(complete, key=lambda trial: (sign * trial.curve[-1], -trial.number), default=None)
+    best = max(over_seeds(trials), key=lambda one: (sign * one.mean, -one.first.number), default=None)
+    return None if best is None else best.first
 
 
 def unmixed_baseline(trials: Sequence[TrialRecord], maximise: bool) -> TrialRecord | None:
@@ -180,6 +257,22 @@ def unmixed_baseline(trials: Sequence[TrialRecord], maximise: bool) -> TrialReco
     """
     unmixed = [trial for trial in trials if trial.params.get("mixing.name") == "none"]
     return best_of(unmixed, maximise) or next((trial for trial in unmixed if trial.baseline), None)
+
+
+def _grouped(trials: Sequence[TrialRecord]) -> list[OverSeeds]:
+    """Return trials of one configuration together, as long as their seeds differ."""
+    groups: dict[tuple[str, int], dict[int, TrialRecord]] = {}
+    for trial in sorted(trials, key=lambda one: one.number):
+        key, place = _key(trial), 0
+        while trial.seed in groups.get((key, place), {}):
+            place += 1
+        groups.setdefault((key, place), {})[trial.seed] = trial
+    return [OverSeeds(tuple(group.values())) for group in groups.values()]
+
+
+def _key(trial: TrialRecord) -> str:
+    """Return what the trials of one configuration have in common."""
+    return json.dumps(dict(trial.config or trial.params), sort_keys=True, default=str)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.report import words
-from tuner.results import EpochMetrics, TrialRecord, TrialState, best_of, unmixed_baseline
+from tuner.results import EpochMetrics, TrialRecord, TrialState, best_of, seeds_of, unmixed_baseline
 
 _REFRESH_PER_SECOND = 4
 
@@ -89,11 +89,14 @@ class Progress:
         best, baseline = best_of(trials, self.maximise), unmixed_baseline(trials, self.maximise)
         if best is None:
             return f"best {self.metric}: none has run to the end yet"
-        text = f"best {self.metric} {words.metric(self.metric, best.curve[-1])}: {words.trial(best)}"
+        text = f"best {self.metric} {self._value(best)}: {words.trial(best)}"
         if baseline is None or baseline.state is not TrialState.COMPLETE:
             return text
-        against = words.metric(self.metric, baseline.curve[-1])
-        return f"{text}; without mixing {against}"
+        return f"{text}; without mixing {self._value(baseline)}"
+
+    def _value(self, trial: TrialRecord) -> str:
+        known = seeds_of(trial, list(self.trials.values()))
+        return words.metric(self.metric, trial.curve[-1]) if known is None else words.over_seeds(self.metric, known)
 
     def _left(self, trained: int, elapsed: float, before: int) -> str:
         """Estimate the time left: trials to come take as many epochs as the ended ones did on average."""

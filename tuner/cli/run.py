@@ -17,7 +17,7 @@ from tuner.cli import live, output, race, report, verdict
 from tuner.errors import UsageError
 from tuner.home import study_directory, write_whole
 from tuner.report import words
-from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
+from tuner.results import StudyResult, StudyState, TrialRecord, TrialState, over_seeds
 from tuner.search import lease, storage, stored, study
 from tuner.search.confirm import ConfirmationBegun
 from tuner.search.observer import Observer
@@ -153,13 +153,15 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
     """Return what a person reads when a study ends: best, baseline, what was stopped, where MLflow is."""
     counts = result.counts()
     head = Table(box=rich.box.SIMPLE, title=f"{result.study}: {result.state}", title_justify="left", show_header=False)
-    head.add_row("best", _value(result.best, metric))
-    head.add_row("without mixing", _value(result.baseline, metric))
-    if result.best and result.baseline and result.baseline.curve:
-        gain = result.best.curve[-1] - result.baseline.curve[-1]
+    head.add_row("best", _value(result, result.best, metric))
+    head.add_row("without mixing", _value(result, result.baseline, metric))
+    best, baseline = (result.over_seeds(one) for one in (result.best, result.baseline))
+    if best and baseline:
+        seeds = sorted({len(best.trials), len(baseline.trials)})
+        of = "one seed each" if seeds == [1] else f"means of {' and '.join(map(str, seeds))} seeds"
         head.add_row(
             "difference",
-            f"{words.difference(metric, gain)} (one seed each, best of {counts['complete']} by "
+            f"{words.difference(metric, best.mean - baseline.mean)} ({of}, best of {counts['complete']} by "
             f"the same validation images: {'see below' if result.recommendation else 'not yet evidence'})",
         )
     head.add_row("trials", ", ".join(f"{count} {state}" for state, count in counts.items()))
@@ -172,12 +174,16 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
 
 
 def trials_table(trials: Sequence[TrialRecord], metric: str, maximise: bool) -> Table:
-    """Return every trial with its end, complete ones first, then by value."""
+    """Return every trial with its end, complete ones first, then by value; seeds of one configuration together."""
+    mean = {trial.number: group for group in over_seeds(trials) for trial in group.trials}
+    has_seeds = any(len(group.trials) > 1 for group in mean.values())
     table = Table(
         "trial",
         "policy",
+        *(["seed"] if has_seeds else []),
         "epochs",
         metric,
+        *(["over seeds"] if has_seeds else []),
         "end",
         box=rich.box.SIMPLE,
         title="trials, best first",
@@ -186,16 +192,26 @@ def trials_table(trials: Sequence[TrialRecord], metric: str, maximise: bool) -> 
     worst = float("-inf")
     sign = 1 if maximise else -1
     rank = {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
-    ordered = sorted(
-        trials, key=lambda t: (rank.get(t.state, 0), sign * t.curve[-1] if t.curve else worst), reverse=True
-    )
-    for trial in ordered:
+
+    def place(one: TrialRecord) -> tuple[int, float, int, int]:
+        group = mean.get(one.number)
+        value = group.mean if group else one.curve[-1] if one.curve else None
+        together = group.first.number if group else one.number
+        return -rank.get(one.state, 0), -worst if value is None else -sign * value, together, one.number
+
+    for trial in sorted(trials, key=place):
         value = words.metric(metric, trial.curve[-1]) if trial.curve else ""
-        table.add_row(str(trial.number), words.policy(trial.params), str(trial.epochs), value, trial.cause)
+        group = mean.get(trial.number)
+        over = words.over_seeds(metric, group) if group and group.first is trial and len(group.trials) > 1 else ""
+        seed, spread = ([str(trial.seed)], [over]) if has_seeds else ([], [])
+        table.add_row(
+            str(trial.number), words.policy(trial.params), *seed, str(trial.epochs), value, *spread, trial.cause
+        )
     return table
 
 
-def _value(trial: TrialRecord | None, metric: str) -> str:
-    if trial is None or not trial.curve:
+def _value(result: StudyResult, trial: TrialRecord | None, metric: str) -> str:
+    known = result.over_seeds(trial)
+    if trial is None or known is None:
         return "none ran to the end"
-    return f"{words.metric(metric, trial.curve[-1])}, {words.trial(trial)}"
+    return f"{words.over_seeds(metric, known)}, {words.trial(trial)}"

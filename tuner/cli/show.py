@@ -84,7 +84,8 @@ def _overview(name: str) -> dict[str, Any] | None:
     except UsageError as error:
         sys.stderr.write(f"warning: {error}\n")
         return None
-    best, baseline = (trial.curve[-1] if trial and trial.curve else None for trial in (result.best, result.baseline))
+    known = [result.over_seeds(trial) for trial in (result.best, result.baseline)]
+    best, baseline = (None if one is None else one.mean for one in known)
     return {
         "study": name,
         "state": StudyState(result.state).value,

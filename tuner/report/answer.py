@@ -109,18 +109,21 @@ def _legend(found: Findings, shown: Quantity, unmixed: Reference | None) -> Iter
     if any(one.interval is not None for one in found.responses):
         yield "The green line is over every alpha that cannot be told from the best."
     if unmixed is not None and unmixed.low is not None:
-        yield (
-            "The grey band is how far one training goes by luck, drawn around the one training without mixing: by as "
-            "much as that was lucky or unlucky itself, the band is off."
+        baseline = found.result.over_seeds(found.result.baseline)
+        several = len(baseline.trials) if baseline is not None else 1
+        yield "The grey band is how far one training goes by luck, drawn around " + (
+            f"the mean of {several} trainings without mixing."
+            if several > 1
+            else "the one training without mixing: by as much as that was lucky or unlucky itself, the band is off."
         )
 
 
 def _unmixed(found: Findings) -> Reference | None:
     """Return what no mixing reached in the search, and how far one training's luck goes from there."""
-    baseline = found.result.baseline
-    if baseline is None or not baseline.curve:
+    baseline = found.result.over_seeds(found.result.baseline)
+    if baseline is None:
         return None
-    value = baseline.curve[-1]
+    value = baseline.mean
     noise = max((one.noise for one in found.responses if one.noise is not None), default=None)
     return Reference(value) if noise is None else Reference(value, value - _LUCK * noise, value + _LUCK * noise)
 

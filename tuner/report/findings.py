@@ -15,7 +15,7 @@ from tuner import preview, spec, trial
 from tuner.datasets import Split
 from tuner.errors import TunerError
 from tuner.preview.rows import Row
-from tuner.results import StudyResult, TrialRecord, TrialState
+from tuner.results import StudyResult, TrialRecord, over_seeds
 from tuner.search import importance, recommendation, storage, stored
 from tuner.search.safety import Safety
 from tuner.search.seeds import tested, trainings
@@ -172,8 +172,7 @@ def _data(shown: TrialRecord | None) -> Split | str:
 def _shown_first(result: StudyResult, shown: TrialRecord | None, maximise: bool) -> list[TrialRecord]:
     """Return the trials that get a sheet: the one that the report is about, then the best that ran to the end."""
     sign = 1 if maximise else -1
-    complete = [one for one in result.trials if one.state is TrialState.COMPLETE]
-    ordered = sorted(complete, key=lambda one: sign * one.curve[-1], reverse=True)
+    ordered = [one.first for one in sorted(over_seeds(result.trials), key=lambda one: sign * one.mean, reverse=True)]
     others = [one for one in ordered if shown is not None and one.number != shown.number]
     mixed = [one for one in ([shown] if shown else []) + others if one.params.get("mixing.name") != "none"]
     return mixed[:_MOST_SHEETS]

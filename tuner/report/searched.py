@@ -15,7 +15,7 @@ from tuner.report.figures.learning import learning
 from tuner.report.figures.parallel import parallel
 from tuner.report.figures.style import quantity
 from tuner.report.findings import Findings
-from tuner.results import TrialRecord, TrialState
+from tuner.results import OverSeeds, TrialRecord, TrialState, over_seeds
 from tuner.selection.effects import Effect
 from tuner.selection.words import counted, gain, interval
 
@@ -134,15 +134,27 @@ def _stopping(found: Findings) -> list[Block]:
 
 def _best(found: Findings) -> Table:
     sign = 1 if found.maximise else -1
-    complete = [one for one in found.result.trials if one.state is TrialState.COMPLETE and one.curve]
-    ordered = sorted(complete, key=lambda one: sign * one.curve[-1], reverse=True)[:_SHOWN_TRIALS]
+    complete = over_seeds(found.result.trials)
+    ordered = sorted(complete, key=lambda one: sign * one.mean, reverse=True)[:_SHOWN_TRIALS]
     rows = tuple(
-        (str(one.number), words.policy(one.params), words.metric(found.metric, one.curve[-1])) for one in ordered
+        (", ".join(str(trial.number) for trial in one.trials), words.policy(one.first.params), _value(found, one))
+        for one in ordered
     )
     more = len(complete) - len(rows)
-    beyond = f" {counted(more, 'more trial')} ran to the end: tuner trials {found.result.study}." if more else ""
-    note = f"One training each, compared by the same validation images, so the first is partly luck.{beyond}"
+    what = counted(more, "more trial" if all(len(one.trials) == 1 for one in complete) else "more configuration")
+    beyond = f" {what} ran to the end: tuner trials {found.result.study}." if more else ""
+    note = f"{_trained(complete)}, compared by the same validation images, so the first is partly luck.{beyond}"
     return Table(("trial", "policy", quantity(found.metric).name), rows, frozenset({0, 2}), note)
+
+
+def _value(found: Findings, one: OverSeeds) -> str:
+    return words.over_seeds(found.metric, one)
+
+
+def _trained(complete: Sequence[OverSeeds]) -> str:
+    if all(len(one.trials) == 1 for one in complete):
+        return "One training each"
+    return "Mean ± standard deviation where a configuration was trained on several seeds"
 
 
 def _untold(found: Findings) -> str:

@@ -14,7 +14,7 @@ from tuner.report.findings import Findings
 from tuner.results import TrialRecord
 from tuner.selection.recommend import Verdict
 from tuner.selection.words import counted
-from tuner.spec.study import Confirm
+from tuner.spec.study import Confirm, Search
 
 _LOOP = """\
 import tuner
@@ -93,7 +93,7 @@ def decided(found: Findings) -> Section:
     )
     items = [
         f"Objective: {settings.objective.metric}, {settings.objective.mode}imised, on unmixed validation images.",
-        f"Search: {search.sampler}, {counted(search.trials, 'trial')}, seed {settings.seed}.",
+        f"Search: {search.sampler}, {counted(search.trials, 'trial')}, seed {settings.seed}{_seeds(search)}.",
         f"Early stopping: {scheduled}.",
         *_confirmed(confirm),
         *found.notes,
@@ -110,6 +110,10 @@ def decided(found: Findings) -> Section:
             Paragraph(f"Written with {made}."),
         ],
     )
+
+
+def _seeds(search: Search) -> str:
+    return f"; each configuration on {search.seeds} seeds, compared by the mean over them" if search.seeds > 1 else ""
 
 
 def _confirmed(confirm: Confirm) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from tuner.results import TrialRecord
+from tuner.results import OverSeeds, TrialRecord
 
 _SHARES = {"accuracy", "ece"}
 _KNOWN_BY = ("count", "alpha", "sigma", "gamma", "shares")
@@ -26,6 +26,14 @@ WORSE = "mixing is worse here on fresh seeds: train without it"
 def metric(name: str, value: float) -> str:
     """Write a metric: shares in percent, others with four digits."""
     return f"{value * 100:.2f} %" if _is_share(name) else f"{value:.4f}"
+
+
+def over_seeds(name: str, known: OverSeeds) -> str:
+    """Write a configuration's value: of several seeds the mean, its standard deviation and how many there are."""
+    if known.spread is None:
+        return metric(name, known.mean)
+    spread = f"{known.spread * 100:.2f}" if _is_share(name) else f"{known.spread:.4f}"
+    return f"{metric(name, known.mean)} ± {spread} ({len(known.trials)} seeds)"
 
 
 def difference(name: str, value: float) -> str:

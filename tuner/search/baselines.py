@@ -67,9 +67,10 @@ def queue(spec: StudySpec) -> list[Queued]:
     if spec.search.sampler == "grid":
         given = [parameters for parameters, _ in found]
         found += [(point, {}) for point in space.grid(template) if point not in given]
-        if len(found) > spec.search.trials:
-            message = f"the grid and its baselines make {len(found)} trials, read {spec.search.trials}"
-            advice = f"set it to {len(found)} or make the grid smaller"
+        wanted = len(found) * spec.search.seeds
+        if wanted > spec.search.trials:
+            message = f"the grid and its baselines make {wanted} trials, read {spec.search.trials}"
+            advice = f"set it to {wanted} or make the grid smaller"
             raise spec.failure([Problem(("search", "trials"), f"{message}; {advice}")])
     return found
 

@@ -31,19 +31,24 @@ def impossible(wrong: str) -> str:
     return f"reported what cannot be: {wrong}"
 
 
-def fell_short(metric: str, epoch: int, value: float, threshold: float) -> str:
-    """Say at which rung the trial stopped: its value, and the one it had to reach."""
-    return f"stopped at epoch {epoch}: {_against(metric, value, threshold)}"
+def fell_short(metric: str, epoch: int, value: float, threshold: float, seeds: int = 1) -> str:
+    """Say at which rung the trial stopped: its value, or its seeds' mean, and the one it had to reach."""
+    return f"stopped at epoch {epoch}: {_against(metric, value, threshold, seeds)}"
 
 
-def paused(metric: str, epoch: int, value: float, threshold: float) -> str:
+def paused(metric: str, epoch: int, value: float, threshold: float, seeds: int = 1) -> str:
     """Say at which rung the trial waits, and for what."""
-    return f"paused at epoch {epoch}: {_against(metric, value, threshold)}"
+    return f"paused at epoch {epoch}: {_against(metric, value, threshold, seeds)}"
 
 
-def never_went_on(metric: str, epoch: int, value: float, threshold: float) -> str:
+def never_went_on(metric: str, epoch: int, value: float, threshold: float, seeds: int = 1) -> str:
     """Say at which rung the trial waited to the end of the study: its value, and the one it had to reach by then."""
-    return f"paused at epoch {epoch} and never went on: {_against(metric, value, threshold)}"
+    return f"paused at epoch {epoch} and never went on: {_against(metric, value, threshold, seeds)}"
+
+
+def waits_for_seeds(epoch: int, seeds: int) -> str:
+    """Say that the trial waits at a rung until all seeds of its configuration are there."""
+    return f"paused at epoch {epoch}: it waits for the others of its {seeds} seeds"
 
 
 def out_of_hours(hours: float | None) -> str:
@@ -91,9 +96,10 @@ def _trials(count: int) -> str:
     return "1 trial" if count == 1 else f"{count} trials"
 
 
-def _against(metric: str, value: float, threshold: float) -> str:
+def _against(metric: str, value: float, threshold: float, seeds: int) -> str:
     """Return a value and what it fell short of, shares in percent."""
+    over = f", mean of {seeds} seeds" if seeds > 1 else ""
     word = "below" if metric in _LARGER_IS_BETTER else "above"
     if metric in _SHARES:
-        return f"{value * 100:.1f} {word} {threshold * 100:.1f}"
-    return f"{value:.4f} {word} {threshold:.4f}"
+        return f"{value * 100:.1f} {word} {threshold * 100:.1f}{over}"
+    return f"{value:.4f} {word} {threshold:.4f}{over}"

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tuner.home import study_directory
-from tuner.results import EpochMetrics, TrialRecord, TrialState, best_of
+from tuner.results import EpochMetrics, TrialRecord, TrialState, best_of, over_seeds
 
 GIGABYTE = 10**9
 
@@ -69,7 +69,8 @@ def require_room(path: Path, more_bytes: int, budget_bytes: int | None) -> None:
 class KeptCheckpoints:
     """An observer that removes what no longer serves; made by the driver before a trial runs, from all stored ones.
 
-    It keeps the network of the best trial, or of each that `keeps` names among those that ran to the end.
+    It keeps the network of the best trial, or of each that `keeps` names among those that ran to the end. While
+    configurations lack some of their `seeds`, each may still be best by their mean, so its first network is kept.
     """
 
     def __init__(
@@ -78,12 +79,16 @@ class KeptCheckpoints:
         trials: Sequence[TrialRecord],
         maximise: bool,
         keeps: Callable[[TrialRecord], bool] | None = None,
+        seeds: int = 1,
     ) -> None:
         self._study = study
+        self._seeds = seeds
+        self._ended = {one.number: one for one in trials if one.state is not TrialState.RUNNING}
         self._maximise = maximise
         self._keeps = keeps
         self._chosen = {one.number for one in trials if self._is_chosen(one)}
         self._best = best_of(trials, maximise)
+        self._may_lead = self._unsettled()
         self._unfinished = {trial.number for trial in trials if trial.state is TrialState.RUNNING}
         self._begun: set[int] = set()
         self._sweep()
@@ -102,7 +107,9 @@ class KeptCheckpoints:
             return  # interrupted, and perhaps just saving
         self._begun.discard(trial.number)
         self._unfinished.discard(trial.number)
-        self._best = best_of([*filter(None, [self._best]), trial], self._maximise)
+        self._ended[trial.number] = trial
+        self._best = best_of(list(self._ended.values()), self._maximise)
+        self._may_lead = self._unsettled()
         if self._is_chosen(trial):
             self._chosen.add(trial.number)
         self._sweep()
@@ -140,7 +147,14 @@ class KeptCheckpoints:
     def _is_kept(self, number: int) -> bool:
         if self._keeps is not None:
             return number in self._chosen
-        return self._best is not None and number == self._best.number
+        return number in self._may_lead or (self._best is not None and number == self._best.number)
+
+    def _unsettled(self) -> set[int]:
+        """Return the first trials of the configurations that have not been trained on all their seeds."""
+        if self._seeds == 1:
+            return set()
+        groups = over_seeds(list(self._ended.values()))
+        return {one.first.number for one in groups if len(one.trials) < self._seeds}
 
     def _is_chosen(self, trial: TrialRecord) -> bool:
         return trial.state is TrialState.COMPLETE and self._keeps is not None and self._keeps(trial)

@@ -35,12 +35,18 @@ _FORGOTTEN = "forgotten"
 _AGAIN = "again"
 """Says of a queued trial which forgotten one it repeats."""
 
-_GIVEN = ("baseline", "mixing")
+_SEED_OF = "seed_of"
+"""Says of a trial of which earlier one it is a further seed."""
+
+_GIVEN = ("baseline", "mixing", _SEED_OF)
 """What a queued trial comes with."""
 
 
 class Drawing:
     """A study's draws; a configuration that is drawn again gets another seed, up to `search.repeats` in all.
+
+    With `search.seeds` every configuration is trained on so many before another is drawn. What is queued at the
+    beginning, a grid say, is gone through once for each seed: so a study that ends early has as many of each.
 
     A space of few points may be tried through and through; then nothing is left to draw, and the study ends.
     """
@@ -50,6 +56,8 @@ class Drawing:
         self._study = study
         self._template = drawn_template(spec)
         self._tried: Counter[str] = Counter()
+        self._seeds = spec.search.seeds
+        self._times = spec.search.repeats if self._seeds == 1 else self._seeds
         self._points = self._countable()
         self._background = ThreadPoolExecutor(1, "tuner-sampler") if spec.search.sampler in SLOW else None
         self._coming: Future[int] | None = None
@@ -63,9 +71,9 @@ class Drawing:
     def trials_wanted(self) -> int:
         """Return how many trials the study has in all when it is done."""
         if self._spec.search.sampler == "grid":
-            trials = self._study.get_trials(deepcopy=False)
-            return sum(is_started(one) or one.state is OptunaState.WAITING for one in trials)
-        return self._spec.search.trials
+            trials = [one for one in self._study.get_trials(deepcopy=False) if _SEED_OF not in one.user_attrs]
+            return self._seeds * sum(is_started(one) or one.state is OptunaState.WAITING for one in trials)
+        return self._spec.search.trials // self._seeds * self._seeds
 
     def count(self, config: str) -> None:
         """Count a configuration (its JSON text) that was drawn."""
@@ -74,11 +82,11 @@ class Drawing:
     def is_over(self) -> bool:
         """Tell whether every trial of the study has been drawn, or the space is exhausted."""
         trials = self._study.get_trials(deepcopy=False)
-        if any(one.state is OptunaState.WAITING for one in trials):
+        if any(one.state is OptunaState.WAITING for one in trials) or self._lacking() is not None:
             return False
         if self._spec.search.sampler == "grid" or self._is_exhausted():
             return True
-        return sum(map(is_started, trials)) >= self._spec.search.trials
+        return sum(map(is_started, trials)) + self._seeds > self._spec.search.trials
 
     def next(self, *, may_wait: bool) -> int | None:
         """Return a new trial's number; None while a slow sampler draws it and the caller has other things to do."""
@@ -100,12 +108,13 @@ class Drawing:
 
         What was tried often enough is drawn again: by the sampler, then at random, then from what is left.
         """
+        self._queue_seed()
         own = self._spec.search.sampler
         own_draws = _SLOW_DRAWS if own in SLOW else _DRAWS
         for attempt in range(self._rejected(), _MOST_DRAWS):
             handle, config = self._proposed(own if attempt < own_draws else "random")
             text = json.dumps(config, sort_keys=True)
-            if self._is_queued(handle) or self._tried[text] < self._spec.search.repeats or attempt == _MOST_DRAWS - 1:
+            if self._is_queued(handle) or self._tried[text] < self._times or attempt == _MOST_DRAWS - 1:
                 break
             if attempt >= own_draws and self._points:
                 self._queue_untried(handle.number)
@@ -124,14 +133,32 @@ class Drawing:
     def _proposed(self, sampler_name: Sampler) -> tuple[optuna.Trial, dict[str, Any]]:
         trials = self._study.get_trials(deepcopy=False)
         number = next((t.number for t in trials if t.state is OptunaState.WAITING), len(trials))
-        number -= sum(_FORGOTTEN in one.user_attrs for one in trials)  # so that those are drawn again as they were
-        self._study.sampler = sampler(sampler_name, self._spec.seed, number, self._template)
+        # Without the forgotten, so that those are drawn again as they were, and with a configuration's seeds as one.
+        number -= sum(_FORGOTTEN in one.user_attrs or _SEED_OF in one.user_attrs for one in trials)
+        self._study.sampler = sampler(sampler_name, self._spec.seed, number, self._template, self._seeds)
         handle = self._study.ask()
         template = self._template
         block = handle.user_attrs.get("mixing")
         if block is not None:
             template = replace(template, entries={**template.entries, "mixing": space.parse(json.loads(block))})
         return handle, trial.resolve(space.suggest(handle, template))
+
+    def _lacking(self) -> str | None:
+        """Return the configuration that lacks most of its seeds, the first of several; None where none does."""
+        if self._seeds == 1:
+            return None
+        fewest = min(self._tried, key=self._tried.__getitem__, default=None)
+        return fewest if fewest is not None and self._tried[fewest] < self._seeds else None
+
+    def _queue_seed(self) -> None:
+        """Queue the next seed of a configuration that lacks one, behind all that waits."""
+        trials = self._study.get_trials(deepcopy=False)
+        lacking = self._lacking()
+        if lacking is None or any(one.state is OptunaState.WAITING for one in trials):
+            return
+        first = next(one for one in trials if one.user_attrs.get("config") == lacking)
+        given = {key: value for key, value in first.user_attrs.items() if key in _GIVEN}
+        self._study.enqueue_trial(first.params, user_attrs={**given, _SEED_OF: first.number})
 
     def _queue_untried(self, number: int) -> None:
         """Queue one of the points that were tried least, at random, by the study's seed and the trial's number."""
@@ -146,7 +173,7 @@ class Drawing:
         count = space.count_points(self._template)
         if self._spec.search.sampler == "grid" or count is None:
             return {}
-        if count * self._spec.search.repeats > self._spec.search.trials:
+        if count * self._times > self._spec.search.trials:
             return {}
         points = space.grid(self._template)
         configs = (space.suggest(optuna.trial.FixedTrial(point), self._template) for point in points)
@@ -156,7 +183,7 @@ class Drawing:
         }
 
     def _is_exhausted(self) -> bool:
-        return bool(self._points) and all(self._tried[text] >= self._spec.search.repeats for text in self._points)
+        return bool(self._points) and all(self._tried[text] >= self._times for text in self._points)
 
     def _is_queued(self, handle: optuna.Trial) -> bool:
         frozen = self._study.get_trials(deepcopy=False)[handle.number]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import optuna
 
 from tuner.datasets import Split
-from tuner.results import EpochMetrics, StudyResult, TrialRecord, TrialState, best_of
+from tuner.results import EpochMetrics, StudyResult, TrialRecord, TrialState, averaged, best_of, seeds_of
 from tuner.search.moments import ended_ms, epochs_ms, started_ms
 from tuner.search.storage import history, is_started, record
 from tuner.search.stored import judged
@@ -34,8 +34,7 @@ class Recording:
         self._tracking = tracking
         self._spec = spec
         self._maximise = spec.objective.mode == "max"
-        self._over = sum(trial.state is not TrialState.RUNNING for trial in trials)
-        self._best = best_of(trials, self._maximise)
+        self._ended = {trial.number: trial for trial in trials if trial.state is not TrialState.RUNNING}
         tracking.study_started(
             spec.name,
             description=f"Search for the mixing augmentation that suits {spec.name}; each child run is a trial.",
@@ -68,9 +67,8 @@ class Recording:
         """Close the trial's run with its cause, and say how far the study has come."""
         self._tracking.trial_ended(trial.number, trial.state, trial.cause, curve=trial.curve)
         if trial.state is not TrialState.RUNNING:
-            self._over += 1
-            self._best = best_of([*filter(None, [self._best]), trial], self._maximise)
-            self._tracking.progress(self._over, _progress(self._over, self._best))
+            self._ended[trial.number] = trial
+            self._tracking.progress(len(self._ended), self._progress(list(self._ended.values())))
 
     def noted(self, words: str) -> None:
         """Do nothing: it is over soon."""
@@ -89,10 +87,10 @@ class Recording:
             ended = ended_ms(frozen)
             self._tracking.trial_ended(trial.number, trial.state, trial.cause, curve=trial.curve, at_ms=ended)
         over = sorted((one for one in told if one.state.is_finished()), key=ended_ms)
-        best: TrialRecord | None = None
-        for step, frozen in enumerate(over, start=1):
-            best = best_of([*filter(None, [best]), record(frozen, {})], self._maximise)
-            self._tracking.progress(step, _progress(step, best), ended_ms(frozen))
+        so_far: list[TrialRecord] = []
+        for frozen in over:
+            so_far.append(record(frozen, {}))
+            self._tracking.progress(len(so_far), self._progress(so_far), ended_ms(frozen))
         self._tracking.orphans_ended()
 
     def run_ids(self) -> dict[int, str]:
@@ -106,8 +104,13 @@ class Recording:
         summary |= {f"trials_{state}": count for state, count in result.counts().items()}
         for name, trial in (("best", result.best), ("baseline", result.baseline)):
             if trial is not None and trial.curve:
-                summary |= {f"{name}_{metric}": trial.curve[-1], f"{name}_trial": str(trial.number)}
-        stopping = judged(result.trials, self._spec.scheduler, self._spec.epochs, self._spec.objective.mode == "max")
+                known = result.over_seeds(trial)
+                value = trial.curve[-1] if known is None else known.mean
+                summary |= {f"{name}_{metric}": value, f"{name}_trial": str(trial.number)}
+                if known is not None and known.spread is not None:
+                    summary |= {f"{name}_{metric}_spread": known.spread, f"{name}_seeds": len(known.trials)}
+        seen = averaged(result.trials) if self._spec.search.seeds > 1 else result.trials
+        stopping = judged(seen, self._spec.scheduler, self._spec.epochs, self._maximise)
         self._tracking.trials_listed(result.trials)
         self._tracking.study_ended(result.state, summary | (stopping.summary() if stopping else {}))
         return self._tracking.close(timeout_seconds)
@@ -121,7 +124,7 @@ class Recording:
         tags = {"baseline": trial.baseline, "seed": trial.seed, "stratum": stratum_of}
         self._tracking.trial_started(trial.number, trial.params, tags, at_ms=at_ms)
 
-
-def _progress(over: int, best: TrialRecord | None) -> dict[str, float]:
-    """Return what a curve shows after each trial: how many are over, and the best that ran to the end."""
-    return {"trials_ended": over} | ({} if best is None else {"best_so_far": best.curve[-1]})
+    def _progress(self, ended: Sequence[TrialRecord]) -> dict[str, float]:
+        """Return what a curve shows after each trial: how many are over, and the best that ran to the end."""
+        best = seeds_of(best_of(ended, self._maximise), ended)
+        return {"trials_ended": len(ended)} | ({} if best is None else {"best_so_far": best.mean})

@@ -9,7 +9,7 @@ import optuna
 
 from tuner.datasets import Split
 from tuner.errors import ServiceError, StudyFailed
-from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
+from tuner.results import StudyResult, StudyState, TrialRecord, TrialState, averaged
 from tuner.search import causes, check, database, storage, stored, warm_start
 from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.clock import Clock
@@ -54,7 +54,7 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     """Run what is left of a search, and record it; without anything left Ray need not be connected."""
     spec, study, split, lease = running.spec, running.study, running.split, running.lease
     clock = Clock(study)
-    rule = {"settings": spec.scheduler.model_dump(), "epochs": spec.epochs}
+    rule = {"settings": spec.scheduler.model_dump(), "epochs": spec.epochs, "seeds": spec.search.seeds}
     storage.set_state(study, state=StudyState.RUNNING.value, scheduler=rule)
     where = destination()
     tracking = Tracking(where, str(study.user_attrs["id"]), spool=spool_folder(spec.name))
@@ -63,7 +63,8 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     if not study.user_attrs.get("recorded", True):
         record.repeat(study)
     storage.set_state(study, recorded=False)
-    kept = KeptCheckpoints(study.study_name, storage.records(study), spec.objective.mode == "max")
+    known = storage.records(study)
+    kept = KeptCheckpoints(study.study_name, known, spec.objective.mode == "max", seeds=spec.search.seeds)
     heard_by: list[Observer] = [record, clock, kept, *observers]
     search = Search(spec, study, running.slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
@@ -79,7 +80,8 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     report = _finish(search, record, clock, lease, _FLUSH_SECONDS)
     state, tracking = StudyState(study.user_attrs["state"]), study.user_attrs["tracking"]
     ended = stored.result(study, state, float(study.user_attrs["seconds"]), stored.run_ids(study))
-    stopping = stored.judged(ended.trials, spec.scheduler, spec.epochs, spec.objective.mode == "max")
+    rungs_saw = averaged(ended.trials) if spec.search.seeds > 1 else ended.trials
+    stopping = stored.judged(rungs_saw, spec.scheduler, spec.epochs, spec.objective.mode == "max")
     complaints = [*kept.complaints(), *_complaints(report, ended, stopping)]
     warnings = [*spec.warnings, *split.warnings, *search.warnings, *complaints]
     return replace(ended, tracking=tracking, warnings=tuple(warnings))

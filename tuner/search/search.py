@@ -209,6 +209,8 @@ class Search:
             return None
         if self._unfinished:
             return self._resumed(self._unfinished.popleft())
+        while (fallen := self._rungs.fallen()) is not None:
+            self._stop_paused(fallen)
         promoted = self._rungs.promotable()
         if promoted is not None:
             self._rungs.promote(optuna.Trial(self.study, self._frozen(promoted)._trial_id))
@@ -227,8 +229,10 @@ class Search:
     def _settle(self) -> None:
         """Stop what paused to the end: nothing runs any more that could let it go on."""
         for number in self._rungs.paused:
-            live = self._enter(number)
-            self._end(live, OptunaState.PRUNED, self._rungs.settle(number, live.record.curve[-1]))
+            self._stop_paused(number)
+
+    def _stop_paused(self, number: int) -> None:
+        self._end(self._enter(number), OptunaState.PRUNED, self._rungs.settle(number))
 
     def _resumed(self, number: int) -> int:
         trained = sum(metrics.seconds for metrics in history(self._frozen(number)))
@@ -278,6 +282,8 @@ class Search:
 
     def _end(self, live: Live, state: OptunaState, cause: str, value: float | None = None) -> None:
         del self._live[live.record.number]
+        if state is OptunaState.FAIL:
+            self._rungs.failed(live.handle)
         live.end(state, cause, value)
         self.checkpoint_path(live.record.number).unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import optuna
 
 from tuner.errors import UsageError
-from tuner.results import StudyResult, StudyState, TrialRecord, best_of, unmixed_baseline
+from tuner.results import StudyResult, StudyState, TrialRecord, averaged, best_of, unmixed_baseline
 from tuner.search import checkpoints, storage, warm_start
 from tuner.search.asha import Asha
 from tuner.search.lease import is_driven
@@ -73,11 +73,15 @@ def stopping(name: str, trials: Sequence[TrialRecord]) -> Safety | None:
     if kept is None:
         return None
     maximise = study.direction is optuna.study.StudyDirection.MAXIMIZE
-    return judged(trials, Scheduler.model_validate(kept["settings"]), int(kept["epochs"]), maximise)
+    seen = averaged(trials) if kept.get("seeds", 1) > 1 else trials
+    return judged(seen, Scheduler.model_validate(kept["settings"]), int(kept["epochs"]), maximise)
 
 
 def judged(trials: Sequence[TrialRecord], scheduler: Scheduler, epochs: int, maximise: bool) -> Safety | None:
-    """Return how safely a scheduler stopped these trials; None where it stops none."""
+    """Return how safely a scheduler stopped these trials; None where it stops none.
+
+    Of configurations that are trained on several seeds the rungs see the `averaged`.
+    """
     if scheduler.name == "fifo":
         return None
     return safety(trials, Asha(epochs, scheduler.grace_epochs, scheduler.reduction, maximise), scheduler.strata)

@@ -72,7 +72,7 @@ def check_trial(raw: Mapping[str, Any], resolve: Resolve) -> CheckedTrial:
 
 def check_study(study: Study, trial: CheckedTrial, resolve: Resolve) -> list[Problem]:
     """Return what is wrong with the other parts of a study in view of its trial."""
-    problems = [*_check_grace(study, trial), *_check_confirm(study)]
+    problems = [*_check_grace(study, trial), *_check_confirm(study), *_check_seeds(study)]
     if trial.problems:
         return problems
     if study.search.sampler == "grid":
@@ -103,10 +103,24 @@ def _check_grid(study: Study, trial: CheckedTrial) -> list[Problem]:
         points = len(grid(trial.template))
     except ConfigError as error:
         return [Problem(("trial", *path), message) for path, message in error.problems]
-    if points <= study.search.trials:
+    seeds = study.search.seeds
+    if points * seeds <= study.search.trials:
         return []
-    message = f"the grid has {points} points; set trials to at least that, or make the grid coarser"
+    size = f"{points} points" if seeds == 1 else f"{points} points of {seeds} seeds each, {points * seeds} trials"
+    message = f"the grid has {size}; set trials to at least that, or make the grid coarser"
     return [Problem(("search", "trials"), message)]
+
+
+def _check_seeds(study: Study) -> Iterator[Problem]:
+    seeds, trials = study.search.seeds, study.search.trials
+    if seeds == 1:
+        return
+    if "repeats" in study.search.model_fields_set:
+        message = f"every configuration is trained on {seeds} seeds, and is not drawn again; leave out repeats or seeds"
+        yield Problem(("search", "repeats"), message)
+    if trials < seeds:
+        message = f"a trial is one seed's training, and one configuration has {seeds}; set trials to {seeds} or more"
+        yield Problem(("search", "trials"), message)
 
 
 def _check_continuous(trial: CheckedTrial) -> Iterator[Problem]:

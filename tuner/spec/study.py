@@ -58,6 +58,8 @@ class Search(_Part):
     trials: Annotated[int, Ge(1)] = 64
     # A configuration drawn again is trained with another seed, which shows the noise; more of that is confirm's work.
     repeats: Annotated[int, Ge(1)] = 3
+    # One training is enough to find what is clearly better. More seeds tell small differences apart, at their price.
+    seeds: Annotated[int, Ge(1)] = 1
     # No mixing always runs and is what every policy must beat; published settings cost trials, so are asked for.
     baselines: Literal["literature", "none"] | list[dict[str, Any]] = Field(
         default="none", description="literature, none or a list of mixing blocks"
