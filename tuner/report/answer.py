@@ -13,6 +13,7 @@ from tuner.report.figures.seeds import Finalist
 from tuner.report.figures.style import Quantity, quantity
 from tuner.report.findings import Findings
 from tuner.selection.confirmed import Confirmed
+from tuner.selection.points import grid_points, in_short
 from tuner.selection.recommend import Verdict
 from tuner.selection.words import amount, counted, interval
 
@@ -27,7 +28,8 @@ def headline(found: Findings) -> str:
     if told.shown is None:
         return "Nothing to compare: no trial with mixing ran to its end."
     if not told.planned_seeds:
-        return "Nothing is confirmed: the study trains nothing on fresh seeds."
+        said = _point_by_point(found)
+        return said or "Nothing is confirmed: the study trains nothing on fresh seeds."
     if told.verdict is Verdict.USE:
         better = amount(found.metric, told.effect.estimate or 0.0)
         name = _on_test(found.metric).name
@@ -99,6 +101,14 @@ def fresh_seeds(found: Findings) -> Section | None:
     )
     draw = partial(seeds.seeds, finalists, unmixed.scores, shown, maximise=found.maximise)
     return Section("seeds", "On fresh seeds", [Paragraph(protocol), Figure("seeds", lambda size: draw(size=size))])
+
+
+def _point_by_point(found: Findings) -> str:
+    """Return the answer of a grid that is not confirmed as its question is the grid; empty where its seeds are few."""
+    if found.settings.search.sampler != "grid" or found.settings.search.seeds == 1:
+        return ""
+    said = in_short(grid_points(found.result.trials, maximise=found.maximise))
+    return f"{words.capital(said)}." if said else ""
 
 
 def _legend(found: Findings, shown: Quantity, unmixed: Reference | None) -> Iterator[str]:

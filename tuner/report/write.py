@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from tuner.errors import UsageError
-from tuner.report import answer, beside, searched, using
+from tuner.report import answer, beside, points, searched, using
 from tuner.report.document import Block, Document, Figure, Picture, Section
 from tuner.report.figures.style import WIDE
 from tuner.report.findings import Findings
@@ -60,6 +60,7 @@ def of(found: Findings) -> Document:
     """Return a report from what was found."""
     sections: list[Section | None] = [
         answer.verdict(found),
+        points.points(found),
         answer.alpha(found),
         answer.fresh_seeds(found),
         beside.second_axes(found),

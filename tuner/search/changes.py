@@ -9,8 +9,8 @@ from tuner import spec
 from tuner.errors import UsageError
 from tuner.values import shown
 
-_FREE = ("limits", "resources", "search.trials", "confirm.finalists", "confirm.seeds")
-"""How long a study goes on and with what it runs; it may change, for no trial becomes another by it."""
+_FREE = ("limits", "resources", "search.trials", "confirm.finalists", "confirm.seeds", "published")
+"""How long a study goes on, with what it runs and what stands beside it; for no trial becomes another by it."""
 
 _NOTHING = object()
 

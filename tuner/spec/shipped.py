@@ -11,11 +11,15 @@ from tuner.errors import StudyFileError
 
 
 def shipped_studies() -> dict[str, Path]:
-    """Return the shipped study files by name: from the wheel, or beside the package in a source checkout."""
+    """Return the shipped study files by name, from the wheel, or beside the package in a source checkout.
+
+    Those in a folder have its name before theirs: `articles/alpha_sweep`.
+    """
     package = Path(str(files("tuner")))
     packaged, beside = package / "search_spaces", package.parent / "search_spaces"
     folder = packaged if packaged.is_dir() else beside
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    files_of = [*sorted(folder.glob("*.yaml")), *sorted(folder.glob("*/*.yaml"))]
+    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in files_of}
 
 
 def find_study(path_or_name: str | Path) -> Path:

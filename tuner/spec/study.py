@@ -147,6 +147,35 @@ class Limits(_Part):
     failures: Annotated[int, Ge(1)] = 5
 
 
+class Published(_Part):
+    """What a text that the study repeats says: it is shown beside what the study finds, and decides nothing."""
+
+    source: str = ""
+    claim: str = ""
+    # What the numbers measure, which is seldom quite what the study does.
+    metric: str = ""
+    note: str = ""
+    # Each row is of the points that have all these settings; its numbers are by who measured them.
+    rows: list[dict[str, Any]] = Field(
+        default=[],
+        description="a list of {where: {mixing.name: mixup}, values: {paper: 0.85}}, each also with `called`",
+    )
+
+    @field_validator("rows")
+    @classmethod
+    def _are_rows(cls, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for number, row in enumerate(rows, start=1):
+            if unknown := sorted(row.keys() - {"where", "called", "values"}):
+                raise ValueError(f"row {number} has {', '.join(unknown)}; allowed: where, called, values")
+            where, values = row.get("where"), row.get("values")
+            if not isinstance(where, dict) or not isinstance(values, dict):
+                raise ValueError(f"row {number} needs where and values, each with keys and values")
+            wrong = [one for one in values.values() if isinstance(one, bool) or not isinstance(one, int | float)]
+            if wrong:
+                raise ValueError(f"row {number}: wanted numbers as values, read {wrong[0]!r}")
+        return rows
+
+
 class Study(_Part):
     """A whole study file; `trial` is checked elsewhere, against the catalogue."""
 
@@ -160,6 +189,7 @@ class Study(_Part):
     confirm: Confirm = Confirm()
     resources: Resources = Resources()
     limits: Limits = Limits()
+    published: Published = Published()
 
     @field_validator("name")
     @classmethod

@@ -1,0 +1,117 @@
+"""The part of a report on a grid: every point with its seeds, against no mixing, beside what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from tuner.report import words
+from tuner.report.document import Block, Figure, Paragraph, Section, Table
+from tuner.report.figures.points import Mark, along, rows
+from tuner.report.figures.style import quantity
+from tuner.report.findings import Findings
+from tuner.selection.points import Grid, GridPoint, grid_points, in_short, published_of
+from tuner.selection.words import gain, interval
+
+_OF_MIXING = "mixing."
+_AXES = {"mixing.ratio.count": "N, the number of sources", "mixing.ratio.scale": "sum of the weights"}
+
+
+def points(found: Findings) -> Section | None:
+    """Return every point of a grid; None where the study is none, or fewer than two points ran to their end."""
+    if found.settings.search.sampler != "grid":
+        return None
+    grid = grid_points(found.result.trials, maximise=found.maximise)
+    if len(grid.points) < 2:
+        return None
+    told, shown = found.settings.published, quantity(found.metric)
+    marks = [_mark(one, grid, told.rows) for one in grid.points]
+    blocks: list[Block] = []
+    if told.claim:
+        blocks.append(Paragraph(f"The claim: {told.claim} Source: {told.source}."))
+    if grid.axis is not None:
+        name = _AXES.get(grid.axis, grid.axis.rpartition(".")[2].replace("_", " "))
+        draw = partial(along, marks, name, shown, logarithmic=grid.is_logarithmic)
+    else:
+        draw = partial(rows, marks, shown, told.metric or "published")
+    caption = (
+        f"{shown.name} after the last epoch: means over the seeds, with their standard deviation; small dots are the "
+        "seeds. The dashed line is no mixing, the grey band its standard deviation."
+    )
+    if told.rows:
+        caption += f" What was published measures something else: {told.metric}.{_sentence(told.note)}"
+    if said := in_short(grid):
+        blocks.append(Paragraph(f"{words.capital(said)}, by the seeds of the search."))
+    blocks += [Figure("points", lambda size: draw(size=size), caption), _table(found, grid, marks)]
+    return Section("points", "Point by point", blocks)
+
+
+def _table(found: Findings, grid: Grid, marks: Sequence[Mark]) -> Table:
+    has_published = any(one.published for one in marks)
+    header = ("point", "mean ± deviation", "against no mixing", "interval", *(["published"] if has_published else []))
+    body = []
+    for mark, point in zip(marks, grid.points, strict=True):
+        known = point.against
+        estimate = None if known is None else known.estimate
+        between = "" if known is None or known.low is None or known.high is None else _interval(found, known)
+        published = ", ".join(f"{words.metric(found.metric, value)} ({who})" for who, value in mark.published.items())
+        body.append(
+            (
+                mark.name,
+                words.over_seeds(found.metric, point.known),
+                "" if estimate is None else gain(found.metric, estimate),
+                between,
+                *([published] if has_published else []),
+            )
+        )
+    note = (
+        "Differences are paired by seed, plus is better; the 95 % intervals hold for all points at once. By the "
+        "search's validation images; all points are shown, so no choice among them flatters one."
+    )
+    return Table(header, tuple(body), frozenset({1, 2, 3}), note)
+
+
+def _interval(found: Findings, known: Any) -> str:
+    return interval(found.metric, known.low, known.high)
+
+
+def _mark(point: GridPoint, grid: Grid, published: Sequence[Mapping[str, Any]]) -> Mark:
+    known, params = point.known, point.known.first.params
+    row = published_of(params, published) or {}
+    unmixed = grid.unmixed is not None and grid.unmixed.first.number == known.first.number
+    return Mark(
+        str(row.get("called") or _name(point, grid)),
+        known.values,
+        known.mean,
+        known.spread,
+        point.place,
+        {str(who): float(value) for who, value in row.get("values", {}).items()},
+        unmixed,
+    )
+
+
+def _name(point: GridPoint, grid: Grid) -> str:
+    """Return a point's policy in words, with what else the points differ in."""
+    config = point.known.first.config
+    mixing = config.get("mixing", {})
+    policy = "no mixing" if mixing.get("name") == "none" else words.block(mixing)
+    own = point.known.first.params
+    others = [name for name in grid.settings if not name.startswith(_OF_MIXING) and own.get(name) is not None]
+    told = [f"{_short(name)}{own[name]}" for name in others if _tells_apart(name, grid)]
+    return ", ".join([*told, policy])
+
+
+def _short(name: str) -> str:
+    last = name.rpartition(".")[2].replace("_", " ")
+    return "" if last == "name" else f"{last} "
+
+
+def _tells_apart(name: str, grid: Grid) -> bool:
+    """Tell whether the points that have a setting differ in it: what one part alone has follows from its name."""
+    values = [one.known.first.params.get(name) for one in grid.points]
+    return len({str(value) for value in values if value is not None}) > 1
+
+
+def _sentence(text: str) -> str:
+    return f" {text}" if text else ""

@@ -1,0 +1,105 @@
+"""The points of a grid, each with its mean over the seeds and what that is against no mixing on the same seeds.
+
+For studies whose question is a curve or a table, not which point is best: every point is compared with no mixing by
+the paired t test, and the intervals hold for all points at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.results import OverSeeds, TrialRecord, over_seeds, seeds_of, unmixed_baseline
+from tuner.selection.observations import varying
+from tuner.selection.statistics import Difference, difference, gains
+from tuner.selection.words import counted
+
+_WIDE = 10
+"""A range that spans this factor is drawn on a logarithmic axis."""
+
+
+@dataclass(frozen=True)
+class GridPoint:
+    """One configuration; `place` is its value of the axis, where the grid has one axis of numbers.
+
+    `against` is its paired difference to no mixing, positive is better; None of no mixing itself.
+    """
+
+    known: OverSeeds
+    place: float | None
+    against: Difference | None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All points that ran to the end, and no mixing, which the others are compared with.
+
+    `axis` is the one setting, a number, in which the mixed points differ; None where they differ in several or in
+    something else. `settings` are those in which any points differ.
+    """
+
+    points: tuple[GridPoint, ...]
+    unmixed: OverSeeds | None
+    axis: str | None
+    settings: tuple[str, ...]
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Tell whether the axis spans so much that its logarithm is what counts."""
+        places = [one.place for one in self.points if one.place is not None]
+        return bool(places) and min(places) > 0 and max(places) >= _WIDE * min(places)
+
+
+def grid_points(trials: Sequence[TrialRecord], *, maximise: bool) -> Grid:
+    """Return the points of a study's grid, in the order in which they were first trained."""
+    groups = over_seeds(trials)
+    unmixed = seeds_of(unmixed_baseline(trials, maximise), trials)
+    mixed = [one for one in groups if one.first.params.get("mixing.name") != "none"]
+    axis = _axis([one.first for one in mixed])
+    compared = max(1, len(groups) - (unmixed is not None))
+    sign = 1 if maximise else -1
+    points = []
+    for one in groups:
+        is_unmixed = unmixed is not None and one.first.number == unmixed.first.number
+        told = None if unmixed is None or is_unmixed else _against(one, unmixed, sign, compared)
+        place = None if axis is None else one.first.params.get(axis)
+        points.append(GridPoint(one, None if place is None else float(place), told))
+    return Grid(tuple(points), unmixed, axis, varying([one.first for one in groups]))
+
+
+def in_short(grid: Grid) -> str:
+    """Say how many points are better and worse than no mixing; empty where no intervals tell."""
+    told = [one.against for one in grid.points if one.against is not None and one.against.low is not None]
+    if not told:
+        return ""
+    better, worse = sum(one.is_better for one in told), sum(one.is_worse for one in told)
+    return (
+        f"of {counted(len(told), 'point')} {better} better than no mixing, {worse} worse, "
+        f"{len(told) - better - worse} not to be told from it"
+    )
+
+
+def published_of(params: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the first published row that is of a point: all settings that it names are the point's."""
+    return next((row for row in rows if all(_same(params.get(key), own) for key, own in row["where"].items())), None)
+
+
+def _axis(mixed: Sequence[TrialRecord]) -> str | None:
+    names = varying(mixed)
+    values = [trial.params.get(names[0]) for trial in mixed] if len(names) == 1 else []
+    is_number = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+    return names[0] if values and is_number else None
+
+
+def _against(one: OverSeeds, unmixed: OverSeeds, sign: int, comparisons: int) -> Difference:
+    own, plain = (
+        {trial.seed: sign * value for trial, value in zip(side.trials, side.values, strict=True)}
+        for side in (one, unmixed)
+    )
+    return difference(gains(own, plain), comparisons)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return json.dumps(one, default=str) == json.dumps(other, default=str)
