@@ -15,8 +15,10 @@ from tuner.results import (
     StudyState,
     TrialRecord,
     TrialState,
+    averaged,
     best_of,
     flatten,
+    over_seeds,
     unmixed_baseline,
 )
 
@@ -107,3 +109,45 @@ def test_json_has_the_keys_that_scripts_rely_on():
         *("number", "state", "cause", "params", "epochs", "metrics", "curve", "seed", "run_id"),
     }
     assert (read["best"]["epochs"], read["best"]["curve"]) == (2, [0.5, 0.6])
+
+
+def seeds(first: int, *values: float, name: str, **more: Any) -> list[TrialRecord]:
+    params = {"mixing.name": name}
+    return [record(first + seed, 0.1, value, params=params, seed=seed, **more) for seed, value in enumerate(values)]
+
+
+def test_seeds_of_one_configuration_count_by_their_mean():
+    steady, lucky = seeds(0, 0.8, 0.82, 0.81, name="mixup"), seeds(3, 0.9, 0.7, 0.7, name="cutmix")
+    assert best_of([*steady, *lucky], maximise=True) is steady[0]
+    assert best_of([*steady, *lucky], maximise=False) is lucky[0]
+    [first, second] = over_seeds([*lucky, *steady])
+    assert (first.first, second.first) == (steady[0], lucky[0])
+    assert first.mean == pytest.approx(0.81)
+    assert first.spread == pytest.approx(0.01)
+
+
+def test_the_same_seed_again_is_no_further_seed():
+    assert [len(one.trials) for one in over_seeds([*seeds(0, 0.5, name="mixup"), *seeds(1, 0.6, name="mixup")])] == [
+        1,
+        1,
+    ]
+
+
+def test_a_result_says_over_how_many_seeds_its_best_is_best():
+    trials = tuple(seeds(0, 0.8, 0.82, name="mixup"))
+    found = StudyResult("one", StudyState.COMPLETED, trials, trials[0], None, 1.0).as_json()
+    assert found["best"]["over_seeds"] == {
+        "mean": pytest.approx(0.81),
+        "spread": pytest.approx(0.0141, abs=1e-4),
+        "seeds": [0, 1],
+    }
+    assert found["baseline"] is None
+
+
+def test_averaged_curves_go_as_far_as_all_seeds():
+    stopped = seeds(0, 0.4, 0.6, name="mixup", state=TrialState.PRUNED)
+    one = record(2, 0.3, params={"mixing.name": "mixup"}, seed=2, state=TrialState.PRUNED)
+    [mean] = averaged([*stopped, one])
+    assert mean.curve == (pytest.approx((0.1 + 0.1 + 0.3) / 3),)
+    [whole] = averaged([*stopped, one, *seeds(3, 0.9, name="mixup")])
+    assert whole.curve == (0.1, 0.9)

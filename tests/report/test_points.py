@@ -110,7 +110,7 @@ def test_rows_show_means_spreads_and_in_a_second_panel_what_was_published(size):
     assert spread[:, 0].tolist() == pytest.approx([80, 90])
     places = sorted((line.get_xdata()[0], line.get_ydata()[0]) for line in published.lines)
     assert [(round(x, 6), y) for x, y in places] == [(70, 0), (75, 0), (80, 1)]
-    assert {"published: one", "published: two", "no mixing"} <= set(texts(drawn))
+    assert {"by one", "by two", "no mixing"} <= set(texts(drawn))
 
 
 def test_points_along_an_axis_stand_at_their_values(size):

@@ -240,3 +240,22 @@ def test_a_confirmation_keeps_the_networks_of_the_chosen_trainings_that_ran_to_t
     assert [path.exists() for path in networks] == [True, False, False]
     KeptCheckpoints(confirming.study_name, [chosen, other, failed], maximise=True, keeps=lambda one: one.seed == 1000)
     assert networks[0].exists()
+
+
+def test_while_seeds_are_missing_every_network_that_may_come_to_be_best_is_kept(load):
+    grid = "{name: mixup, ratio: {name: beta, alpha: {any: [0.1, 1.0, 8.0]}}}"
+    settings = "search={sampler: grid, trials: 12, seeds: 3}", "scheduler={name: fifo}", f"trial.mixing={grid}"
+    search = begin(load(*settings))
+    search.observers = (KeptCheckpoints(STUDY, [], maximise=True, seeds=3),)
+
+    seen = []
+
+    def late(assignment, epoch):
+        if (assignment.number, epoch) == (8, 1):
+            seen.extend(name for name in files() if name.endswith(".trained.pt"))
+        return 0.5 + (0.1 * assignment.seed if assignment.number % 4 == 2 else 0.0) - 0.01 * (assignment.number % 4)
+
+    drive(search, late)
+    assert set(seen) == {"0.trained.pt", "1.trained.pt", "2.trained.pt", "3.trained.pt"}
+    assert best_of(storage.records(search.study), maximise=True).number == 2
+    assert files() == {"2.trained.pt"}

@@ -34,7 +34,7 @@ def points(found: Findings) -> Section | None:
         name = _AXES.get(grid.axis, grid.axis.rpartition(".")[2].replace("_", " "))
         draw = partial(along, marks, name, shown, logarithmic=grid.is_logarithmic)
     else:
-        draw = partial(rows, marks, shown, told.metric or "published")
+        draw = partial(rows, marks, shown, told.metric or "elsewhere")
     caption = (
         f"{shown.name} after the last epoch: means over the seeds, with their standard deviation; small dots are the "
         "seeds. The dashed line is no mixing, the grey band its standard deviation."

@@ -90,7 +90,7 @@ def rows(marks: Sequence[Mark], shown: Quantity, published: str = "", size: Size
             ours.errorbar([shown.factor * one.mean], [height_of], xerr=[spread], zorder=3, **_BARS)
         ours.set_xlabel(wrapped(shown.label, size, 0.45 if is_wide else 0.9))
         for axes in others:
-            _published(axes, marks, whose, shown, wrapped(published, size, 0.35 if is_wide else 0.8))
+            _published(axes, marks, whose, shown, wrapped(f"published: {published}", size, 0.35 if is_wide else 0.8))
         for axes in grid.flat:
             labels = [shortened(one.name, size, 0.35 if is_wide else 0.45) for one in marks]
             axes.set_yticks(range(len(marks)), labels)
@@ -116,7 +116,7 @@ def _published(axes: Axes, marks: Sequence[Mark], whose: Sequence[str], shown: Q
 def _handle(whose: Sequence[str], name: str) -> Line2D:
     index = whose.index(name)
     colour, marker = SERIES[index % len(SERIES)], MARKERS[(index + index // len(SERIES)) % len(MARKERS)]
-    return Line2D([], [], color=colour, marker=marker, markersize=5, linestyle="none", label=f"published: {name}")
+    return Line2D([], [], color=colour, marker=marker, markersize=5, linestyle="none", label=f"by {name}")
 
 
 def _across(line: Any, band: Any, unmixed: Mark | None, shown: Quantity) -> None:
