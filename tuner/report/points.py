@@ -65,8 +65,9 @@ def _table(found: Findings, grid: Grid, marks: Sequence[Mark]) -> Table:
                 *([published] if has_published else []),
             )
         )
+    unmixed = next((f" with {mark.name}" for mark in marks if mark.is_unmixed and mark.name != "no mixing"), "")
     note = (
-        "Differences are paired by seed, plus is better; the 95 % intervals hold for all points at once. By the "
+        f"Compared{unmixed} on the same seeds; plus is better. The 95 % intervals hold for all points at once. By the "
         "search's validation images; all points are shown, so no choice among them flatters one."
     )
     return Table(header, tuple(body), frozenset({1, 2, 3}), note)
@@ -92,14 +93,14 @@ def _mark(point: GridPoint, grid: Grid, published: Sequence[Mapping[str, Any]]) 
 
 
 def _name(point: GridPoint, grid: Grid) -> str:
-    """Return a point's policy in words, with what else the points differ in."""
-    config = point.known.first.config
-    mixing = config.get("mixing", {})
-    policy = "no mixing" if mixing.get("name") == "none" else words.block(mixing)
+    """Return a point's policy in words, with what else the points differ in, as far as it is not none or 0."""
+    mixing = point.known.first.config.get("mixing", {})
+    blocks = {words.block(one.known.first.config.get("mixing", {})) for one in grid.points} - {"none"}
+    policy = str(mixing.get("name")) if len(blocks) == 1 else words.block(mixing)
     own = point.known.first.params
-    others = [name for name in grid.settings if not name.startswith(_OF_MIXING) and own.get(name) is not None]
-    told = [f"{_short(name)}{own[name]}" for name in others if _tells_apart(name, grid)]
-    return ", ".join([*told, policy])
+    others = [name for name in grid.settings if not name.startswith(_OF_MIXING) and own.get(name)]
+    told = [f"{_short(name)}{own[name]}" for name in sorted(others, key=_short) if _tells_apart(name, grid)]
+    return ", ".join([*told, "no mixing" if mixing.get("name") == "none" else policy])
 
 
 def _short(name: str) -> str:

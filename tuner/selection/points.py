@@ -34,8 +34,9 @@ class GridPoint:
 
 @dataclass(frozen=True)
 class Grid:
-    """All points that ran to the end, and no mixing, which the others are compared with.
+    """All points that ran to the end, and no mixing, which the others are compared with: the study's own baseline.
 
+    It is not the best without mixing, where there are several: picked for being good, that would look too good.
     `axis` is the one setting, a number, in which the mixed points differ; None where they differ in several or in
     something else. `settings` are those in which any points differ.
     """
@@ -55,7 +56,7 @@ class Grid:
 def grid_points(trials: Sequence[TrialRecord], *, maximise: bool) -> Grid:
     """Return the points of a study's grid, in the order in which they were first trained."""
     groups = over_seeds(trials)
-    unmixed = seeds_of(unmixed_baseline(trials, maximise), trials)
+    unmixed = _unmixed(groups) or seeds_of(unmixed_baseline(trials, maximise), trials)
     mixed = [one for one in groups if one.first.params.get("mixing.name") != "none"]
     axis = _axis([one.first for one in mixed])
     compared = max(1, len(groups) - (unmixed is not None))
@@ -84,6 +85,11 @@ def in_short(grid: Grid) -> str:
 def published_of(params: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Return the first published row that is of a point: all settings that it names are the point's."""
     return next((row for row in rows if all(_same(params.get(key), own) for key, own in row["where"].items())), None)
+
+
+def _unmixed(groups: Sequence[OverSeeds]) -> OverSeeds | None:
+    unmixed = [one for one in groups if one.first.params.get("mixing.name") == "none"]
+    return next((one for one in unmixed if one.first.baseline), None)
 
 
 def _axis(mixed: Sequence[TrialRecord]) -> str | None:

@@ -92,7 +92,8 @@ def rows(marks: Sequence[Mark], shown: Quantity, published: str = "", size: Size
         for axes in others:
             _published(axes, marks, whose, shown, wrapped(f"published: {published}", size, 0.35 if is_wide else 0.8))
         for axes in grid.flat:
-            labels = [shortened(one.name, size, 0.35 if is_wide else 0.45) for one in marks]
+            share = 0.45 if not is_wide or whose else 0.55
+            labels = [shortened(one.name, size, share) for one in marks]
             axes.set_yticks(range(len(marks)), labels)
             axes.set_ylim(len(marks) - 0.5, -0.5)
         handles = [*_handles(unmixed), *(_handle(whose, name) for name in whose)]
