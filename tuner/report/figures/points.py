@@ -109,7 +109,7 @@ def _published(axes: Axes, marks: Sequence[Mark], whose: Sequence[str], shown: Q
         for name in whose:
             if name in one.published:
                 drawn = _handle(whose, name)
-                style = {"color": drawn.get_color(), "marker": drawn.get_marker(), "markersize": 5}
+                style: dict[str, Any] = {"color": drawn.get_color(), "marker": drawn.get_marker(), "markersize": 5}
                 axes.plot([shown.factor * one.published[name]], [height], linestyle="none", alpha=0.9, **style)
     axes.set_xlabel(f"{label}, {shown.unit}" if shown.unit else label)
 
