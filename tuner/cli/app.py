@@ -217,6 +217,20 @@ def validate(study: File, overrides: Overrides = None, json: Json = False) -> No
 
 
 @app.command()
+def plan(study: File, overrides: Overrides = None, *, address: Address = None, json: Json = False) -> None:
+    """Say what a study will cost, by trying a trial: memory, seconds, epochs, hours, disk, and what would never run."""
+    from tuner.cluster import is_meant
+
+    if is_meant(address):
+        from tuner.cli import cluster
+
+        raise typer.Exit(cluster.plan(study, overrides or [], address, json))
+    from tuner.cli import plan as command
+
+    raise typer.Exit(command.plan(study, overrides or [], json))
+
+
+@app.command()
 def ls(*, address: Address = None, json: Json = False) -> None:
     """List the studies under TUNER_HOME, or those of a cluster."""
     from tuner.cli import show

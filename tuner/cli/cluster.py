@@ -114,12 +114,18 @@ def remove(name: str, yes: bool, address: str | None, as_json: bool) -> int:
     return code
 
 
-def ask(arguments: Sequence[str], address: str | None, as_json: bool) -> int:
+def plan(source: str, overrides: Sequence[str], address: str | None, as_json: bool) -> int:
+    """Let the cluster say what a study will cost there; its file travels along."""
+    loaded = spec.load(source, overrides)
+    return ask(["plan", STUDY], address, as_json, study_file=loaded.source)
+
+
+def ask(arguments: Sequence[str], address: str | None, as_json: bool, *, study_file: str | None = None) -> int:
     """Let the cluster answer a command of its own studies, print the answer, and return its exit code."""
     cluster = Cluster(address_of(address))
     wants_json = output.wants_json(as_json)
     sys.stderr.write(f"asking the cluster at {cluster.address} ...\n")
-    with packed(Order((*arguments, *_json(wants_json)))) as folder:
+    with packed(Order((*arguments, *_json(wants_json))), study_file) as folder:
         job = cluster.submit(arguments[0], folder, "", kind="question", environment=_environment(wants_json))
     parts: list[str] = []
     job = cluster.wait(job.id, told=parts.append)

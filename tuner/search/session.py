@@ -16,10 +16,11 @@ from tuner.errors import ServiceError, UsageError
 
 @dataclass(frozen=True)
 class Node:
-    """What one node of the cluster has for trials."""
+    """What one node of the cluster has for trials; memory is Ray's own count of it, none where it is not known."""
 
     cpus: float
     gpus: float
+    memory_bytes: float = 0.0
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def nodes() -> list[Node]:
     import ray
 
     found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Node(resources.get("CPU", 0), resources.get("GPU", 0)) for resources in found]
+    return [Node(one.get("CPU", 0), one.get("GPU", 0), one.get("memory", 0)) for one in found]
 
 
 def slots(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) -> int:

@@ -46,7 +46,7 @@ def run(
     storage.refuse_existing(spec.name)
     require_writable()
     queued = baselines.queue(spec)
-    session.require_gpus(spec.resources.gpus)
+    session.require_gpus(spec.resources.gpus_known)
     others = warm_start.sources(spec)
     split = check.load(spec)
     with _slots(spec) as slots:
@@ -91,7 +91,7 @@ def resume(
         searched = Search(spec, study, slots=1, spent_seconds=Clock(study).seconds())
         if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
             return recommendation.added_to(search_on(Running(spec, study, split, lease, 1), observers, begun))
-        session.require_gpus(spec.resources.gpus)
+        session.require_gpus(spec.resources.gpus_known)
         with _slots(spec) as slots:
             running = Running(spec, study, split, lease, slots)
             return _confirmed(search_on(running, observers, begun), running, observe)
@@ -116,7 +116,7 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
             return recommendation.added_to(result)
         split = check.load(spec)
         check.require_same_data(study, split)
-        session.require_gpus(spec.resources.gpus)
+        session.require_gpus(spec.resources.gpus_known)
         with _slots(spec) as slots:
             running = Running(spec, study, split, lease, slots)
             return _confirmed(result, running, observe)
@@ -126,7 +126,7 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
 def _slots(spec: StudySpec) -> Iterator[int]:
     """Connect to Ray for as long as the block runs, and return how many trials fit at a time."""
     with session.connected() as nodes:
-        yield session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
+        yield session.slots(nodes, spec.resources.cpus, spec.resources.gpus_known, spec.resources.concurrent)
 
 
 def _confirmed(result: StudyResult, running: Running, observe: Observe) -> StudyResult:
