@@ -100,6 +100,28 @@ def test_a_study_is_sent_stopped_gone_on_with_and_removed(cluster, tmp_path):
     assert (code, "no study named small" in err) == (2, True)
 
 
+def test_a_study_is_planned_on_the_cluster_by_its_own_file(cluster, tmp_path):
+    study = ("digits", "--set", "name=planned", "--set", "search.trials=3")
+    code, out, err = asked(tmp_path, cluster, "plan", *study, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["study"], found["places"], found["search"]["trials"]) == ("planned", 1, 3)
+    code, out, err = tuner(tmp_path, "plan", *study, "--set", "resources.gpus=2", "--json", **cluster)
+    assert (code, "resources.gpus: 0" in json.loads(out)["never"]) == (2, True), err
+
+
+def test_the_doctor_looks_at_every_node(cluster, tmp_path):
+    code, out, err = asked(tmp_path, cluster, "doctor", "--data", str(ROOT), "--json")
+    found = {one["name"]: one for one in json.loads(out)["checks"]}
+    wrong = {name: one for name, one in found.items() if one["ok"] is False}
+    assert (code, wrong) == (0, {}), err
+    assert {"ray access", "versions", "there: nodes", "there: clocks", "there: home on nodes"} <= found.keys()
+    assert "1 answer" in found["there: nodes"]["found"]
+    code, out, err = tuner(tmp_path, "doctor", "--data", "/nowhere/data", "--json", **cluster)
+    found = {one["name"]: one for one in json.loads(out)["checks"]}
+    assert (code, found["there: data on nodes"]["ok"]) == (3, False)
+
+
 def test_nobody_gets_in_with_another_token(cluster, tmp_path):
     wrong = tmp_path / "wrong"
     wrong.write_text("0" * 32)

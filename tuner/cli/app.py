@@ -339,8 +339,19 @@ def ui(
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
-    """Say what works here: Ray, GPUs, MLflow, storage, authentication, disk, shared memory."""
+def doctor(
+    *,
+    address: Address = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="PATH", help="A folder that has to be here, and on every node."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what works, here or on a cluster, and what to do where something does not."""
     from tuner.cli import doctor as command
+    from tuner.cluster import is_meant
 
-    raise typer.Exit(command.doctor(json))
+    if is_meant(address):
+        raise typer.Exit(command.elsewhere(address, json, data or ()))
+    raise typer.Exit(command.doctor(json, data or ()))

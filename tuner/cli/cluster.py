@@ -122,22 +122,28 @@ def plan(source: str, overrides: Sequence[str], address: str | None, as_json: bo
 
 def ask(arguments: Sequence[str], address: str | None, as_json: bool, *, study_file: str | None = None) -> int:
     """Let the cluster answer a command of its own studies, print the answer, and return its exit code."""
-    cluster = Cluster(address_of(address))
     wants_json = output.wants_json(as_json)
-    sys.stderr.write(f"asking the cluster at {cluster.address} ...\n")
-    with packed(Order((*arguments, *_json(wants_json))), study_file) as folder:
-        job = cluster.submit(arguments[0], folder, "", kind="question", environment=_environment(wants_json))
-    parts: list[str] = []
-    job = cluster.wait(job.id, told=parts.append)
-    answer = "".join(parts)
-    cluster.forget(job.id)
-    code = _exit_code(job)
-    document = _document(answer) if wants_json and code == 0 else None
+    code, document, text = answer(arguments, address, as_json=wants_json, study_file=study_file)
     if document is not None:
         output.print_json(document)
     else:
-        (sys.stdout if code == 0 else sys.stderr).write(answer or f"{job.message}\n")
+        (sys.stdout if code == 0 else sys.stderr).write(text)
     return code
+
+
+def answer(
+    arguments: Sequence[str], address: str | None, *, as_json: bool, study_file: str | None = None
+) -> tuple[int, Any, str]:
+    """Let the cluster carry out a command; return its exit code, its JSON document if it printed one, and all of it."""
+    cluster = Cluster(address_of(address))
+    sys.stderr.write(f"asking the cluster at {cluster.address} ...\n")
+    with packed(Order((*arguments, *_json(as_json))), study_file) as folder:
+        job = cluster.submit(arguments[0], folder, "", kind="question", environment=_environment(as_json))
+    parts: list[str] = []
+    job = cluster.wait(job.id, told=parts.append)
+    cluster.forget(job.id)
+    text = "".join(parts) or f"{job.message}\n"
+    return _exit_code(job), _document(text) if as_json else None, text
 
 
 def _remove_here(name: str, as_json: bool) -> int:

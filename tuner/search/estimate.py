@@ -155,7 +155,10 @@ class _Seconds:
         self._largest, self._smallest = unmixed.paces[0], unmixed.paces[-1]
         self._work = subjects.work
         self._examples = len(split.training)
-        self._batch = subjects.unmixed[0]["training"]["batch_size"], subjects.unmixed[-1]["training"]["batch_size"]
+        self._batch: tuple[int, int] = (
+            subjects.unmixed[0]["training"]["batch_size"],
+            subjects.unmixed[-1]["training"]["batch_size"],
+        )
         paces = mixed.paces if mixed is not None else ()
         self._slower = {
             str(config["mixing"]["name"]): pace.step_seconds / paces[0].step_seconds
