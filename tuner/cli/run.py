@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from tuner import spec
 from tuner.cli import live, output, race, report, verdict
-from tuner.errors import UsageError
+from tuner.errors import ServiceError, UsageError
 from tuner.home import study_directory, write_whole
 from tuner.report import words
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
@@ -22,6 +23,7 @@ from tuner.search import lease, storage, stored, study
 from tuner.search.confirm import ConfirmationBegun
 from tuner.search.observer import Observer
 from tuner.search.running import Begun
+from tuner.tracking import destination, probe_artifacts
 
 EXIT_CODES = {
     StudyState.COMPLETED: 0,
@@ -107,6 +109,8 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
         progress.begin(what.trials, what.ended)
         sys.stderr.write(f"study {loaded.name}: {what.slots} trials at a time; MLflow: {what.tracking_uri}\n")
         sys.stderr.writelines(f"{note}\n" for note in what.notes)
+        if destination().is_server:  # beside the study: nothing that MLflow does or fails to do holds it up
+            threading.Thread(target=_try_artifacts, name="tuner-artifacts", daemon=True).start()
 
     carry_out = study.resume if resuming else study.run
     with interruptible(), output.others_on_stderr(), live.shown(progress):
@@ -125,6 +129,14 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
         more = " --set limits...=MORE" if result.state is StudyState.OUT_OF_BUDGET else ""
         sys.stderr.write(f"to go on: tuner resume {result.study}{more}\n")
     return EXIT_CODES[result.state]
+
+
+def _try_artifacts() -> None:
+    """Say at the beginning, rather than hours later, that MLflow's server cannot keep files."""
+    try:
+        probe_artifacts(destination())
+    except ServiceError as error:
+        sys.stderr.write(f"warning: {error}; the study goes on, `tuner doctor` says more\n")
 
 
 @contextmanager
