@@ -86,6 +86,7 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         self._packs = packs
         self._gpus = search.spec.resources.gpus_known
         self._kept_actors = 0
+        self._kept_like: Any = None
         self._followed_at = float("-inf")
         self._waits = False
 
@@ -102,8 +103,12 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         super().on_trial_add(tune_controller, trial)
         if self._gpus != self._search.spec.resources.gpus_known:
             trial.update_resources(asked_of_ray(self._search.spec.resources.cpus, self._gpus))
+        kept, like = _controller(tune_controller)._actor_cache, trial.placement_group_factory
+        if like != self._kept_like:
+            kept.decrease_max(self._kept_like, self._kept_actors)  # those with another share of a GPU are let go
+            self._kept_like, self._kept_actors = like, 0
         more, self._kept_actors = self._search.slots - self._kept_actors, self._search.slots
-        _controller(tune_controller)._actor_cache.increase_max(trial.placement_group_factory, more)
+        kept.increase_max(like, more)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """Follow the nodes that come and go; then return the first trial that waits."""
@@ -148,7 +153,7 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         after = sharing.fewer(self._gpus)
         if not self._packs or after == self._gpus:
             return
-        self._gpus, self._kept_actors = after, 0
+        self._gpus = after
         self._search.warn(number, f"memory ran out, so trials that begin later take resources.gpus: {after:g} each")
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:

@@ -114,8 +114,7 @@ def estimated(tried: Tried, trials: int) -> Plan:
     expected = forecast.epochs(spec, configs, trials)
     most, least = _confirmation(spec)
     to_the_end = forecast.Epochs(most, most * spec.epochs, most * spec.epochs, least * spec.epochs, most * spec.epochs)
-    start_seconds = unmixed.paces[0].start_seconds + _TRIAL_SECONDS
-    works = [_work(one, epoch_seconds, start_seconds, tried.places) for one in (expected, to_the_end)]
+    works = [_work(one, epoch_seconds, _start_seconds(tried), tried.places) for one in (expected, to_the_end)]
     found = Plan(
         spec.name,
         len(tried.nodes),
@@ -134,6 +133,12 @@ def estimated(tried: Tried, trials: int) -> Plan:
         notes=tuple(filter(None, [tried.shared.words])),
     )
     return replace(found, warnings=tuple(_warnings(spec, found, tried.nodes)))
+
+
+def _start_seconds(tried: Tried) -> float:
+    """Return what a trial needs before its first step, without what only a process's first one pays for."""
+    paces = [*tried.unmixed.paces, *(tried.mixed.paces if tried.mixed is not None else ())]
+    return min(one.start_seconds for one in paces) + _TRIAL_SECONDS
 
 
 def _work(epochs: forecast.Epochs, epoch_seconds: float, start_seconds: float, places: int) -> Work:

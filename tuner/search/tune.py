@@ -20,17 +20,20 @@ from tuner.home import study_directory
 from tuner.search import checkpoints, session, sharing
 from tuner.search.adapters import SearchScheduler, SearchSearcher, SilenceWatch, asked_of_ray
 from tuner.search.search import Search
+from tuner.search.sharing import Shared
 from tuner.search.worker import TrialActor
 
 
-def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
+def drive(search: Search, split: Split, *, scores_test: bool = False, shared: Shared | None = None) -> None:
     """Run a search's trials until it is finished or the user interrupts; a confirmation's score the test split.
+
+    `shared` says how trials share GPUs; by default `resources.gpus: auto` is settled by trying one.
 
     Raises:
         StudyFailed: Ray Tune itself broke; what is stored is kept.
         ServiceError: the storage is out of reach.
     """
-    memory_bytes = _settle(search, split)
+    memory_bytes = _settle(search, split, shared)
     # By default Tune starts one process at a time for a searcher of one's own, and hands its trial to any process that
     # falls idle meanwhile: short trials would all run in the first one.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(search.slots)
@@ -83,23 +86,24 @@ def for_trials(split: Split) -> Split:
     return replace(split, load_test=_shut)
 
 
-def _settle(search: Search, split: Split) -> int | None:
-    """Make a number of `resources.gpus: auto`; return what a trial may then take of its GPU's memory.
+def _settle(search: Search, split: Split, shared: Shared | None) -> int | None:
+    """Let a search's trials share GPUs; return what each may take of its GPU's memory, where that was measured.
 
     Raises:
         UsageError: the GPUs cannot be used.
         StudyFailed: the trial that was tried broke.
     """
-    if search.spec.resources.gpus != "auto":
-        return None
     nodes = session.nodes()
-    search.note("measuring a trial, for resources.gpus: auto")
-    shared = sharing.settled(search.spec, split, nodes)
+    if shared is None:
+        if search.spec.resources.gpus != "auto":
+            return None
+        search.note("measuring a trial, for resources.gpus: auto")
+        shared = sharing.settled(search.spec, split, nodes)
+        search.note(shared.words)
+        search.note("")
     search.spec = shared.spec
     resources = shared.spec.resources
     search.slots = session.slots(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
-    search.note(shared.words)
-    search.note("")
     return shared.memory_bytes
 
 
