@@ -18,6 +18,10 @@ from tuner.spec import StudySpec
 from tuner.tracking import DatasetInput, Tracking, TrackingReport, shared_view
 
 
+_LIST_EVERY = 100
+"""After so many trials the list that `tracking.elsewhere` reads is written anew; what ended since is read by run."""
+
+
 class Recording:
     """An observer that records trials, epochs and causes, and the study around them.
 
@@ -36,6 +40,7 @@ class Recording:
         self._maximise = spec.objective.mode == "max"
         self._over = sum(trial.state is not TrialState.RUNNING for trial in trials)
         self._best = best_of(trials, self._maximise)
+        self._ended = {trial.number: trial for trial in trials}
         tracking.study_started(
             spec.name,
             description=f"Search for the mixing augmentation that suits {spec.name}; each child run is a trial.",
@@ -71,6 +76,9 @@ class Recording:
             self._over += 1
             self._best = best_of([*filter(None, [self._best]), trial], self._maximise)
             self._tracking.progress(self._over, _progress(self._over, self._best))
+            self._ended[trial.number] = trial
+            if self._over % _LIST_EVERY == 0:
+                self._tracking.trials_listed([self._ended[number] for number in sorted(self._ended)])
 
     def noted(self, words: str) -> None:
         """Do nothing: it is over soon."""
