@@ -17,7 +17,6 @@ from tuner.space import leaves
 from tuner.spec import StudySpec
 from tuner.tracking import DatasetInput, Tracking, TrackingReport, shared_view
 
-
 _LIST_EVERY = 100
 """After so many trials the list that `tracking.elsewhere` reads is written anew; what ended since is read by run."""
 
@@ -50,16 +49,9 @@ class Recording:
             view=shared_view(spec.objective.metric, self._maximise, leaves(spec.trial)),
         )
 
-    def data_read(self, split: Split, digest: str) -> None:
-        """Say which images the study trains and validates on; `digest` is that of all of them."""
-        channels, height, width = split.training.images.shape[1:]
-        profile = {
-            "training_examples": len(split.training),
-            "validation_examples": len(split.validation),
-            "classes": len(split.classes),
-            "image": f"{channels}x{height}x{width}",
-        }
-        self._tracking.dataset(DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile))
+    def data_read(self, data: DatasetInput) -> None:
+        """Say which images the study trains and validates on (`data_of`)."""
+        self._tracking.dataset(data)
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Open the trial's run."""
@@ -128,6 +120,18 @@ class Recording:
         stratum_of = stratum(trial.config, self._spec.scheduler.strata)
         tags = {"baseline": trial.baseline, "seed": trial.seed, "stratum": stratum_of}
         self._tracking.trial_started(trial.number, trial.params, tags, at_ms=at_ms)
+
+
+def data_of(split: Split, digest: str) -> DatasetInput:
+    """Return the images that a study trains and validates on as MLflow shows them; `digest` is that of all of them."""
+    channels, height, width = split.training.images.shape[1:]
+    profile = {
+        "training_examples": len(split.training),
+        "validation_examples": len(split.validation),
+        "classes": len(split.classes),
+        "image": f"{channels}x{height}x{width}",
+    }
+    return DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile)
 
 
 def _progress(over: int, best: TrialRecord | None) -> dict[str, float]:
