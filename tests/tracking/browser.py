@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,10 @@ FLAGS = (
 )
 
 
+SECONDS = 180
+"""How long a page may take; charts are drawn without a graphics card, maybe on a machine that has other work."""
+
+
 def missing() -> str:
     """Say what a browser test lacks here; nothing where it can run."""
     lacking = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
@@ -37,18 +42,20 @@ def chromium(profile: Path) -> Iterator[Any]:
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    driver.set_script_timeout(SECONDS)
+    driver.set_page_load_timeout(SECONDS)
     try:
         yield driver
     finally:
         driver.quit()
 
 
-def awaited(driver: Any, found: Callable[[str], bool], seconds: float = 60) -> str:
+def awaited(driver: Any, found: Callable[[str], bool]) -> str:
     """Return the text of the page once it is as wanted."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    def text(driver: Any) -> str:
-        return str(driver.execute_script("return document.body ? document.body.innerText : ''"))
-
-    WebDriverWait(driver, seconds).until(lambda driver: found(text(driver)), f"the page stays: {text(driver)[:2000]}")
-    return text(driver)
+    end, text = time.monotonic() + SECONDS, ""
+    while time.monotonic() < end:
+        text = str(driver.execute_script("return document.body ? document.body.innerText : ''"))
+        if found(text):
+            return text
+        time.sleep(0.1)
+    raise TimeoutError(f"after {SECONDS} seconds the page still says: {text[:2000]}")

@@ -215,7 +215,7 @@ def test_the_charts_show_alpha_against_accuracy(team: Team, chromium: Any):
 
     from selenium.webdriver.support.ui import WebDriverWait
 
-    WebDriverWait(chromium, 60).until(points)
+    WebDriverWait(chromium, browser.SECONDS).until(points)
     titles = [one.text for one in chromium.find_elements(By.CSS_SELECTOR, ".xtitle, .ytitle")]
     shot(chromium, "charts")
     assert titles[:2] == ["mixing.ratio.alpha", "val_accuracy"]
