@@ -64,7 +64,8 @@ def test_a_study_runs_by_it_with_a_token_of_its_own_and_nothing_is_left(tmp_path
         "SLURM_CPUS_PER_TASK": "1",
     }
     path = f"{bin_}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{own['PATH']}"
-    small = ["--set", "search.trials=2", "--set", "confirm.seeds=0", "--set", "trial.training.epochs=2", "--json"]
+    changes = ("search.trials=2", "confirm.seeds=0", "trial.training.epochs=2", "scheduler.name=fifo")
+    small = [*(word for change in changes for word in ("--set", change)), "--json"]
     ours = {"PATH": path, "PYTHONPATH": str(ROOT), "TUNER_HOME": str(home), "RAY_worker_niceness": "0"}
     done = called("bash", SCRIPT, "digits", *small, env={**own, **slurm, **ours}, cwd=ROOT)
     shutil.rmtree(f"/tmp/ray-{number}", ignore_errors=True)
