@@ -14,7 +14,7 @@ from optuna.storages import RDBStorage
 from tests.search.conftest import begin, metrics
 from tuner.errors import StudyFailed, UsageError
 from tuner.results import StudyState
-from tuner.search import lease, storage, stored, study
+from tuner.search import holder, lease, storage, stored, study
 from tuner.search.cell import DatabaseCell, FileCell
 from tuner.search.lease import only_driver, take
 
@@ -104,7 +104,7 @@ def test_a_driver_killed_here_is_replaced_at_once(other_driver):
 
 def test_a_driver_elsewhere_is_replaced_when_it_has_been_silent_for_a_minute(cell, monkeypatch):
     elsewhere = take(cell, "one", nothing)
-    monkeypatch.setattr(lease, "_machine", lambda: "another")
+    monkeypatch.setattr(holder, "machine", lambda: "another")
     with pytest.raises(UsageError, match="being run by"):
         take(cell, "one", nothing)
     monkeypatch.setattr(lease, "EXPIRY_SECONDS", -1.0)
@@ -189,5 +189,4 @@ def test_a_killed_drivers_study_reads_as_interrupted(load):
 
 
 def test_process_numbers_used_again_are_not_taken_for_the_driver():
-    holder = lease.Holder("here", lease._machine(), os.getpid(), "1", 0.0, "key")
-    assert holder.is_gone()
+    assert holder.Holder("here", holder.machine(), os.getpid(), "1", 0.0, "key").is_gone()

@@ -9,11 +9,24 @@ from dataclasses import replace
 
 import optuna
 
+from tuner.datasets import Split
 from tuner.home import require_writable, study_directory, write_whole
 from tuner.results import StudyResult, StudyState
-from tuner.search import baselines, changes, check, confirm, recommendation, session, storage, stored, warm_start
+from tuner.search import (
+    baselines,
+    changes,
+    check,
+    confirm,
+    recommendation,
+    session,
+    storage,
+    stored,
+    supervision,
+    turn,
+    warm_start,
+)
 from tuner.search.clock import Clock
-from tuner.search.lease import only_driver
+from tuner.search.lease import Lease, only_driver
 from tuner.search.observer import Observer
 from tuner.search.running import Begun, Running, search_on
 from tuner.search.search import Search
@@ -32,6 +45,8 @@ def run(
     observers: Sequence[Observer] = (),
     begun: Callable[[Begun], None] = lambda _: None,
     observe: Observe = lambda _: (),
+    *,
+    priority: int | None = None,
 ) -> StudyResult:
     """Run a new study to its end, its budget's end, or an interruption; a search that is done is confirmed.
 
@@ -49,7 +64,8 @@ def run(
     session.require_gpus(spec.resources.gpus)
     others = warm_start.sources(spec)
     split = check.load(spec)
-    with _slots(spec) as slots:
+    note = _telling(observers)
+    with _room(spec, note):
         study_directory(spec.name).mkdir(parents=True, exist_ok=True)
         with only_driver(spec.name) as lease:
             write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)
@@ -59,8 +75,8 @@ def run(
             baselines.enqueue(study, queued)
             if others:
                 warm_start.add(spec, study, others)
-            running = Running(spec, study, split, lease, slots)
-            return _confirmed(search_on(running, observers, begun), running, observe)
+            with _turn(spec, study, lease, (priority, note), split) as running:
+                return _confirmed(search_on(running, observers, begun), running, observe)
 
 
 def resume(
@@ -68,6 +84,8 @@ def resume(
     observers: Sequence[Observer] = (),
     begun: Callable[[Begun], None] = lambda _: None,
     observe: Observe = lambda _: (),
+    *,
+    priority: int | None = None,
 ) -> StudyResult:
     """Go on with a study: its unfinished trials first, each from its last checkpoint, then new ones, then fresh seeds.
 
@@ -90,10 +108,13 @@ def resume(
         check.require_same_data(study, split)
         searched = Search(spec, study, slots=1, spent_seconds=Clock(study).seconds())
         if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
-            return recommendation.added_to(search_on(Running(spec, study, split, lease, 1), observers, begun))
+            result = search_on(Running(spec, study, split, lease, 1), observers, begun)
+            supervision.settle(study)
+            return recommendation.added_to(result)
         session.require_gpus(spec.resources.gpus)
-        with _slots(spec) as slots:
-            running = Running(spec, study, split, lease, slots)
+        note = _telling(observers)
+        was_there = supervision.is_queued(study)
+        with _room(spec, note, was_there=was_there), _turn(spec, study, lease, (priority, note), split) as running:
             return _confirmed(search_on(running, observers, begun), running, observe)
 
 
@@ -117,16 +138,43 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
         split = check.load(spec)
         check.require_same_data(study, split)
         session.require_gpus(spec.resources.gpus)
-        with _slots(spec) as slots:
-            running = Running(spec, study, split, lease, slots)
+        note = _telling(())
+        with _room(spec, note), _turn(spec, study, lease, (None, note), split) as running:
             return _confirmed(result, running, observe)
 
 
 @contextmanager
-def _slots(spec: StudySpec) -> Iterator[int]:
-    """Connect to Ray for as long as the block runs, and return how many trials fit at a time."""
-    with session.connected() as nodes:
-        yield session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
+def _room(spec: StudySpec, note: Callable[[str], None], *, was_there: bool = False) -> Iterator[None]:
+    """Connect to Ray for as long as the block runs, where it has room for one trial."""
+    with session.connected():
+        session.await_room(spec.resources.cpus, spec.resources.gpus, note, was_there=was_there)
+        yield
+
+
+@contextmanager
+def _turn(
+    spec: StudySpec, study: optuna.Study, lease: Lease, waiting: tuple[int | None, Callable[[str], None]], split: Split
+) -> Iterator[Running]:
+    """Wait for the study's turn, and yield it as it runs; what has ended leaves the queue."""
+    try:
+        with turn.begun(spec, study, lease, *waiting) as share:
+            resources, nodes = spec.resources, session.nodes()
+            room = session.room(nodes, resources.cpus, resources.gpus, resources.concurrent)
+            yield Running(spec, study, split, lease, max(1, share(nodes, room)), share)
+    except KeyboardInterrupt:
+        supervision.settle(study)
+        raise
+    supervision.settle(study)
+
+
+def _telling(observers: Sequence[Observer]) -> Callable[[str], None]:
+    """Return what tells observers for what a study waits before it begins."""
+
+    def note(words: str) -> None:
+        for observer in observers:
+            observer.noted(words)
+
+    return note
 
 
 def _confirmed(result: StudyResult, running: Running, observe: Observe) -> StudyResult:

@@ -1,0 +1,108 @@
+"""A Ray cluster on this machine that wants a token, started as an administrator would: a head, and nodes that join."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.processes import start, tuner
+from tests.readme import ROOT
+
+
+def free_ports(number: int) -> list[int]:
+    """Return ports below those that Ray gives to its workers."""
+    found: list[int] = []
+    for port in range(6400 + os.getpid() % 1000, 9000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+        if len(found) == number:
+            break
+    return found
+
+
+@dataclass
+class Head:
+    """A head that runs; `home` is the cluster's own TUNER_HOME."""
+
+    home: Path
+    port: int
+    settings: dict[str, str]
+    environment: dict[str, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def join(self, cpus: int) -> None:
+        """Let a node join that has processors for trials."""
+        (agent,) = free_ports(1)
+        self.start(f"--address=127.0.0.1:{self.port}", f"--num-cpus={cpus}", agent)
+
+    def start(self, *arguments: str | int) -> None:
+        *own, agent = arguments
+        self.processes.append(
+            subprocess.Popen(
+                ["ray", "start", *map(str, own), "--block", f"--dashboard-agent-listen-port={agent}"],
+                cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=self.environment,
+            )
+        )  # fmt: skip
+
+    def asked(self, *arguments: str, **settings: str) -> tuple[int, str, str]:
+        """Run a command against the cluster, from another TUNER_HOME, once it answers."""
+        for _ in range(10):
+            code, out, err = tuner(self.home.parent / "elsewhere", *arguments, **self.settings | settings)
+            if code != 3:
+                break
+        return code, out, err
+
+    def supervisor(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start what a cluster runs to go on with studies that lost their driver."""
+        return start(self.home, "supervise", *arguments, **self.settings)
+
+
+@contextmanager
+def head(folder: Path, cpus: int, **settings: str) -> Iterator[Head]:
+    """Start a head with so many processors for trials; end it and all that joined it."""
+    token = folder / "token"
+    token.write_text(secrets.token_hex(16))
+    token.chmod(0o600)
+    port, dashboard, agent = free_ports(3)
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
+    shared = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    more = {"PATH": path, "PYTHONPATH": str(ROOT), "TUNER_HOME": str(folder / "home")}
+    started = Head(
+        folder / "home",
+        port,
+        shared | {"TUNER_ADDRESS": f"http://127.0.0.1:{dashboard}"},
+        own | shared | more | settings,
+    )
+    where = (f"--port={port}", f"--dashboard-port={dashboard}", f"--temp-dir=/tmp/tuner-test-{port}")
+    started.start("--head", f"--num-cpus={cpus}", *where, agent)
+    try:
+        yield started
+    finally:
+        for process in reversed(started.processes):
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+def wait_until(true: object, seconds: float = 240, said: object = lambda: "") -> None:
+    """Wait until `true()` holds."""
+    deadline = time.monotonic() + seconds
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {said()}"  # type: ignore[operator]
+        time.sleep(0.2)
