@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine that wants a token, started as an administrator would: a head, and nodes that join."""
+"""A Ray cluster of one node on this machine that wants a token, started as an administrator would."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.processes import start, tuner
@@ -32,33 +32,15 @@ def free_ports(number: int) -> list[int]:
 
 @dataclass
 class Head:
-    """A head that runs; `home` is the cluster's own TUNER_HOME."""
+    """A head that runs: its own TUNER_HOME, and the settings of who may use it."""
 
     home: Path
-    port: int
     settings: dict[str, str]
-    environment: dict[str, str]
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def join(self, cpus: int) -> None:
-        """Let a node join that has processors for trials."""
-        (agent,) = free_ports(1)
-        self.start(f"--address=127.0.0.1:{self.port}", f"--num-cpus={cpus}", agent)
-
-    def start(self, *arguments: str | int) -> None:
-        *own, agent = arguments
-        self.processes.append(
-            subprocess.Popen(
-                ["ray", "start", *map(str, own), "--block", f"--dashboard-agent-listen-port={agent}"],
-                cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                env=self.environment,
-            )
-        )  # fmt: skip
-
-    def asked(self, *arguments: str, **settings: str) -> tuple[int, str, str]:
+    def asked(self, *arguments: str) -> tuple[int, str, str]:
         """Run a command against the cluster, from another TUNER_HOME, once it answers."""
         for _ in range(10):
-            code, out, err = tuner(self.home.parent / "elsewhere", *arguments, **self.settings | settings)
+            code, out, err = tuner(self.home.parent / "elsewhere", *arguments, **self.settings)
             if code != 3:
                 break
         return code, out, err
@@ -69,8 +51,8 @@ class Head:
 
 
 @contextmanager
-def head(folder: Path, cpus: int, **settings: str) -> Iterator[Head]:
-    """Start a head with so many processors for trials; end it and all that joined it."""
+def head(folder: Path, cpus: int) -> Iterator[Head]:
+    """Start a head with so many processors for trials, and end it."""
     token = folder / "token"
     token.write_text(secrets.token_hex(16))
     token.chmod(0o600)
@@ -83,26 +65,25 @@ def head(folder: Path, cpus: int, **settings: str) -> Iterator[Head]:
         "RAY_worker_niceness": "0",
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    more = {"PATH": path, "PYTHONPATH": str(ROOT), "TUNER_HOME": str(folder / "home")}
-    started = Head(
-        folder / "home",
-        port,
-        shared | {"TUNER_ADDRESS": f"http://127.0.0.1:{dashboard}"},
-        own | shared | more | settings,
-    )
-    where = (f"--port={port}", f"--dashboard-port={dashboard}", f"--temp-dir=/tmp/tuner-test-{port}")
-    started.start("--head", f"--num-cpus={cpus}", *where, agent)
+    process = subprocess.Popen(
+        [
+            "ray", "start", "--head", "--block", f"--port={port}", f"--num-cpus={cpus}",
+            f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={agent}",
+            f"--temp-dir=/tmp/tuner-test-{port}",
+        ],
+        cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=own | shared | {"PATH": path, "PYTHONPATH": str(ROOT), "TUNER_HOME": str(folder / "home")},
+    )  # fmt: skip
     try:
-        yield started
+        yield Head(folder / "home", shared | {"TUNER_ADDRESS": f"http://127.0.0.1:{dashboard}"})
     finally:
-        for process in reversed(started.processes):
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=60)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
 
 
-def wait_until(true: object, seconds: float = 240, said: object = lambda: "") -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 240) -> None:
     """Wait until `true()` holds."""
     deadline = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {said()}"  # type: ignore[operator]
+    while not true():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
         time.sleep(0.2)

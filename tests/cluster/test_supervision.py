@@ -16,17 +16,16 @@ from tests.processes import start
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 
-EPOCHS = 30
+EPOCHS, TRIALS = 20, 3
 SMALL = (
-    "--set", "search.trials=3", "--set", "scheduler.name=fifo", "--set", "confirm.seeds=0",
-    "--set", f"trial.training.epochs={EPOCHS}",
+    "--set", f"search.trials={TRIALS}", "--set", "scheduler.name=fifo", "--set", "confirm.seeds=0",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    """A head without processors for trials, as in a real cluster: nobody can run on it before a node joins."""
-    with head(tmp_path_factory.mktemp("cluster"), cpus=0) as started:
+    """A head with one processor for trials."""
+    with head(tmp_path_factory.mktemp("cluster"), cpus=1) as started:
         yield started
 
 
@@ -40,10 +39,12 @@ def epochs(cluster: Head, name: str) -> int:
     return sum("intermediate_value" in record for record in journal(cluster, name))
 
 
-def submit(cluster: Head, name: str) -> str:
-    code, out, err = cluster.asked("submit", "digits", *SMALL, "--set", f"name={name}", "--no-wait", "--json")
+def begin(cluster: Head, name: str, epochs_each: int = EPOCHS) -> None:
+    """Submit a study, and wait until it has trained some epochs."""
+    given = (*SMALL, "--set", f"name={name}", "--set", f"trial.training.epochs={epochs_each}")
+    code, _, err = cluster.asked("submit", "digits", *given, "--no-wait", "--json")
     assert code == 0, err
-    return json.loads(out)["id"]
+    wait_until(lambda: epochs(cluster, name) >= 3)
 
 
 def kill_driver(cluster: Head, name: str) -> None:
@@ -56,15 +57,12 @@ def status(cluster: Head, name: str) -> dict[str, Any]:
     return json.loads(out)
 
 
-def test_a_study_waits_for_nodes_and_goes_on_by_itself_when_its_driver_was_killed(cluster: Head):
-    submit(cluster, "killed")
-    wait_until(lambda: "waiting: no node is there" in cluster.asked("logs", "killed")[1], 60)
-    cluster.join(cpus=1)
-    wait_until(lambda: epochs(cluster, "killed") >= 5)
+def test_a_study_goes_on_by_itself_when_its_driver_was_killed(cluster: Head):
+    begin(cluster, "killed")
     supervisor = cluster.supervisor()
     try:
         kill_driver(cluster, "killed")
-        wait_until(lambda: epochs(cluster, "killed") == 4 * EPOCHS)
+        wait_until(lambda: epochs(cluster, "killed") == TRIALS * EPOCHS)
         code, out, err = cluster.asked("wait", "killed", "--json")
         assert (code, json.loads(out)["state"]) == (0, "succeeded"), err
     finally:
@@ -72,7 +70,7 @@ def test_a_study_waits_for_nodes_and_goes_on_by_itself_when_its_driver_was_kille
         said = supervisor.communicate()[1]
     assert "study killed: its driver is gone; job tuner-study-killed-2 goes on with it" in said
     found = json.loads(cluster.asked("trials", "killed", "--json")[1])
-    assert [(one["state"], one["epochs"]) for one in found] == [("complete", EPOCHS)] * 4
+    assert [(one["state"], one["epochs"]) for one in found] == [("complete", EPOCHS)] * TRIALS
     assert status(cluster, "killed")["state"] == "completed"
 
 
@@ -84,8 +82,7 @@ def looked(cluster: Head) -> str:
 
 
 def test_what_was_stopped_on_purpose_is_left_alone_and_the_log_says_who_stopped_it(cluster: Head):
-    submit(cluster, "stopped")
-    wait_until(lambda: epochs(cluster, "stopped") >= 1)
+    begin(cluster, "stopped", 2000)
     code, out, err = cluster.asked("stop", "stopped", "--json")
     assert (code, json.loads(out)["state"]) == (0, "stopped"), err
     assert status(cluster, "stopped")["state"] == "interrupted"
@@ -96,8 +93,7 @@ def test_what_was_stopped_on_purpose_is_left_alone_and_the_log_says_who_stopped_
 
 
 def test_a_study_that_cannot_go_on_is_given_up_in_words(cluster: Head):
-    submit(cluster, "broken")
-    wait_until(lambda: epochs(cluster, "broken") >= 1)
+    begin(cluster, "broken", 2000)
     kill_driver(cluster, "broken")
     file = cluster.home / "studies" / "broken" / "study.yaml"
     file.write_text(file.read_text().replace("seed: 0", "seed: 1"))  # another study than was begun: it is refused
