@@ -54,6 +54,9 @@ def test_a_study_is_sent_stopped_gone_on_with_and_removed(cluster, tmp_path):
     assert (code, json.loads(out)["trials"]["complete"]) == (0, 3), err
     code, out, err = tuner(tmp_path, "ls", "--json", **cluster)
     assert sorted(one["study"] for one in json.loads(out)) == ["long", "small"], err
+    for name in ("small", "long"):  # each question gets its own answer, not what was answered before
+        code, out, err = tuner(tmp_path, "status", name, "--json", **cluster)
+        assert (code, json.loads(out)["study"]) == (0, name), err
     code, out, err = tuner(tmp_path, "rm", "small", "--yes", "--json", **cluster)
     assert code == 0, err
     code, out, err = tuner(tmp_path, "status", "small", **cluster)

@@ -22,6 +22,7 @@ from tuner.search import lease, storage, stored, study
 from tuner.search.confirm import ConfirmationBegun
 from tuner.search.observer import Observer
 from tuner.search.running import Begun
+from tuner.search.waiting import NotYet
 
 EXIT_CODES = {
     StudyState.COMPLETED: 0,
@@ -116,7 +117,7 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, *, resuming: bool, priorit
         sys.stderr.writelines(f"{note}\n" for note in what.notes)
 
     carry_out = study.resume if resuming else study.run
-    with interruptible(), output.others_on_stderr(), live.shown(progress):
+    with waiting_as("resume", as_json), interruptible(), output.others_on_stderr(), live.shown(progress):
         heard_by = [progress] if terminal else [live.Lines()]
         result = carry_out(loaded, heard_by, begun, observing(progress, loaded.epochs), priority=priority)
         page, complaints = report.after(result)
@@ -132,6 +133,15 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, *, resuming: bool, priorit
         more = " --set limits...=MORE" if result.state is StudyState.OUT_OF_BUDGET else ""
         sys.stderr.write(f"to go on: tuner resume {result.study}{more}\n")
     return EXIT_CODES[result.state]
+
+
+@contextmanager
+def waiting_as(command: str, as_json: bool) -> Iterator[None]:
+    """Where a study in the block has to wait for its turn on a cluster, wait, and go on by a command."""
+    try:
+        yield
+    except NotYet as not_yet:
+        not_yet.wait_as([command, not_yet.name, *(["--json"] if as_json else [])])
 
 
 @contextmanager

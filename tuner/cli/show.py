@@ -12,7 +12,7 @@ from tuner.cli import output, run
 from tuner.errors import ServiceError, UsageError
 from tuner.report import words
 from tuner.results import StudyResult, StudyState
-from tuner.search import recommendation, storage, stored, supervision, turn
+from tuner.search import recommendation, storage, stored, supervision, waiting
 from tuner.search.safety import Safety
 from tuner.tracking import destination, elsewhere
 
@@ -45,14 +45,15 @@ def status(name: str, as_json: bool) -> None:
     result = recommendation.added_to(stored.stored(name))
     metric, maximise = stored.objective(name)
     stopping = stored.stopping(name, result.trials)
-    queue = turn.place(name)
+    queue = waiting.place(name)
     notes = [*stored.notes(name), *supervision.notes(name)]
     if output.wants_json(as_json):
         judged = None if stopping is None else stopping.as_json()
         output.print_json(result.as_json() | {"metric": metric, "stopping": judged, "notes": notes, "queue": queue})
         return
-    waiting = [] if queue is None else [f"{name}: {_state(result.state, queue)}, priority {queue['priority']}"]
-    output.print_tables(*run.summary(result, metric, maximise), *waiting, *notes)
+    if queue is not None:
+        notes.insert(0, f"{name}: {_state(result.state, queue)}, priority {queue['priority']}")
+    output.print_tables(*run.summary(result, metric, maximise), *notes)
     if stopping is not None:
         output.print_tables(*_stopping(stopping, metric))
 
@@ -92,7 +93,7 @@ def _overview(name: str) -> dict[str, Any] | None:
     return {
         "study": name,
         "state": StudyState(result.state).value,
-        "queue": turn.place(name),
+        "queue": waiting.place(name),
         "trials": result.counts(),
         "metric": stored.objective(name)[0],
         "best": best,
@@ -103,7 +104,7 @@ def _overview(name: str) -> dict[str, Any] | None:
 
 
 def _state(state: str, queue: dict[str, int] | None) -> str:
-    return state if queue is None else f"{state} ({turn.in_words(queue['place'], queue['of'])})"
+    return state if queue is None else f"{state} ({waiting.in_words(queue['place'], queue['of'])})"
 
 
 def _stopping(stopping: Safety, metric: str) -> list[Table | str]:

@@ -28,6 +28,9 @@ BEAT_SECONDS = 5.0
 EXPIRY_SECONDS = 60.0
 """After this long without one a driver counts as gone, wherever it ran."""
 
+_KEY_VARIABLE = "TUNER_LEASE"
+"""Names the lease that this process held before it became another program."""
+
 
 class Lease:
     """A lease that is held; a thread of its own gives the signs of life, so that nothing else delays them.
@@ -64,6 +67,16 @@ class Lease:
         """Say what the study asks a cluster for, and whether it has it."""
         self._say(wanted)
         self.look_around()
+
+    def has_place(self) -> bool:
+        """Tell whether the study has its place on a cluster."""
+        return self._holder.claim is not None and self._holder.claim.is_running
+
+    def hand_over(self) -> None:
+        """Leave the lease as it is to the program that this process becomes next."""
+        with self._guard:
+            self._released.set()
+            os.environ[_KEY_VARIABLE] = self._holder.key
 
     def look_around(self) -> None:
         """Read what all studies on this one's cluster ask for."""
@@ -105,12 +118,17 @@ def only_driver(name: str, lost: Callable[[], None] | None = None) -> Iterator[L
     Raises:
         UsageError: another driver is alive; the message says who and since when.
     """
-    lease = take(_cell(name), name, lost or _interrupt)
+    lease = of(name, lost)
     try:
         yield lease
     finally:
         with suppress(ServiceError):  # nobody has to release what belongs to a process that is gone
             lease.release()
+
+
+def of(name: str, lost: Callable[[], None] | None = None) -> Lease:
+    """Take a study's lease, see `take`; `lost` is called from a thread if it is taken away."""
+    return take(_cell(name), name, lost or _interrupt)
 
 
 def driver(name: str) -> Holder | None:
@@ -162,10 +180,11 @@ def take(cell: Cell, name: str, lost: Callable[[], None]) -> Lease:
         UsageError: another driver is alive; the message says who and since when.
     """
     found = cell.read()
-    living = _living(found)
+    living, own = _living(found), holder.this_process()
     if found is not None and living is not None:
-        raise UsageError(_refusal(name, living, found.age_seconds))
-    own = holder.this_process()
+        if living.key != os.environ.pop(_KEY_VARIABLE, None):
+            raise UsageError(_refusal(name, living, found.age_seconds))
+        own = replace(own, claim=living.claim)  # this process has held it as another program
     if not cell.replace(found.text if found else None, own.as_text()):
         raise UsageError(f"study {name} was begun by another process just now; `tuner status {name}` shows it")
     return Lease(cell, own, lost)

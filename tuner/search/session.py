@@ -31,10 +31,11 @@ class Node:
 
 
 @contextmanager
-def connected() -> Iterator[list[Node]]:
+def connected(*, for_trials: bool = True) -> Iterator[list[Node]]:
     """Join RAY_ADDRESS or start Ray in this process tree; yield the nodes, and leave Ray as it was.
 
-    A Ray started here listens with a random token that only this process tree knows.
+    A Ray started here listens with a random token that only this process tree knows. What only looks at the nodes, and
+    runs nothing, needs less memory.
 
     Raises:
         ServiceError: the cluster cannot be reached, or Ray cannot start.
@@ -42,7 +43,9 @@ def connected() -> Iterator[list[Node]]:
     _prepare_environment()
     # Seconds to import, and nothing but a study needs them; all of it before another thread imports MLflow.
     import ray
-    import ray.tune
+
+    if for_trials:
+        import ray.tune
 
     # What ends a trial is told to the study in words; Ray's own lines would break the display.
     logging.getLogger("ray").setLevel(logging.CRITICAL)

@@ -55,6 +55,7 @@ def run(
         StudyFileError: the data cannot be loaded as the file says, a model does not take its images, or a study to
             start from does not exist.
         ServiceError: Ray cannot be started or reached.
+        NotYet: it waits for its turn on a cluster; to go on when that has come: `NotYet.wait_as`.
     """
     if storage.exists(spec.name):
         changes.refuse_changes(spec.name, stored.source(spec.name), spec.source)
@@ -93,6 +94,7 @@ def resume(
 
     Raises:
         UsageError: there is no such study, its file or its data have changed, or another driver runs it.
+        NotYet: it waits for its turn on a cluster.
     """
     study = storage.load(spec.name)
     changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
@@ -155,12 +157,12 @@ def _room(spec: StudySpec, note: Callable[[str], None], *, was_there: bool = Fal
 def _turn(
     spec: StudySpec, study: optuna.Study, lease: Lease, waiting: tuple[int | None, Callable[[str], None]], split: Split
 ) -> Iterator[Running]:
-    """Wait for the study's turn, and yield it as it runs; what has ended leaves the queue."""
+    """Yield the study as it runs, where it is its turn; what has ended leaves the queue."""
+    share = turn.begun(spec, study, lease, *waiting)
+    resources, nodes = spec.resources, session.nodes()
+    room = session.room(nodes, resources.cpus, resources.gpus, resources.concurrent)
     try:
-        with turn.begun(spec, study, lease, *waiting) as share:
-            resources, nodes = spec.resources, session.nodes()
-            room = session.room(nodes, resources.cpus, resources.gpus, resources.concurrent)
-            yield Running(spec, study, split, lease, max(1, share(nodes, room)), share)
+        yield Running(spec, study, split, lease, max(1, share(nodes, room)), share)
     except KeyboardInterrupt:
         supervision.settle(study)
         raise
