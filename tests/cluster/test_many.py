@@ -23,7 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from tuner.cli.cluster import Sending, submit
 
 def send(index):
-    tiny = ["search.trials=1", "search.baselines=none", "trial.training.epochs=1", "scheduler.name=fifo", "confirm.seeds=0"]
+    tiny = ["search.trials=1", "search.baselines=none", "trial.training.epochs=1"]
+    tiny += ["scheduler.name=fifo", "confirm.seeds=0"]
     urgent = 5 if index == {STUDIES - 1} else None
     submit("digits", [*tiny, f"name=tiny-{{index}}"], None, Sending(priority=urgent), no_wait=True)
 
