@@ -6,30 +6,31 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.head import head, wait_until
+from tests.cluster.head import Head, head, wait_until
 from tests.readme import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 
-STUDIES, PLACES = int(os.environ.get("N", "20")), 2
-URGENT = f"tiny-{STUDIES - 1}"
+STUDIES, PLACES = 6, 2
+URGENT = "tiny-urgent"
 
-SUBMIT = f"""
+SUBMIT = """
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from tuner.cli.cluster import Sending, submit
 
-def send(index):
+def send(name):
     tiny = ["search.trials=1", "search.baselines=none", "trial.training.epochs=1"]
     tiny += ["scheduler.name=fifo", "confirm.seeds=0"]
-    urgent = 5 if index == {STUDIES - 1} else None
-    submit("digits", [*tiny, f"name=tiny-{{index}}"], None, Sending(priority=urgent), no_wait=True)
+    submit("digits", [*tiny, f"name={name}"], None, Sending(priority=int(sys.argv[1])), no_wait=True)
 
 with ThreadPoolExecutor(8) as threads:
-    list(threads.map(send, range({STUDIES})))
+    list(threads.map(send, sys.argv[2:]))
 """
 
 
@@ -56,36 +57,43 @@ class Watch:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.begun: list[str] = []
-        self.waited: set[str] = set()
-        self.behind: set[str] | None = None
-        self._urgent_seen = False
+        self.waiting: set[str] = set()
 
-    def is_over(self) -> bool:
-        """Look, and tell whether every study is done; no more may run than the cluster holds."""
+    def look(self) -> None:
+        """Look once; no more may run than the cluster holds."""
         now = claims(self.home)
         running = {name for name, claim in now.items() if claim["is_running"]}
         assert len(running) <= PLACES, running
-        waiting = set(now) - running
-        self.waited |= waiting
+        self.waiting = set(now) - running
         self.begun += sorted(running - set(self.begun))
-        if URGENT in waiting:
-            # Who waits now began to after the urgent one was seen to wait.
-            self.behind = waiting - {URGENT} if self._urgent_seen and self.behind is None else self.behind
-            self._urgent_seen = True
-        return ended(self.home) == STUDIES
+
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Look on until it is true."""
+
+        def seen() -> bool:
+            self.look()
+            return true()
+
+        wait_until(seen, 600)
 
 
-def test_twenty_studies_at_once_take_their_turns(tmp_path: Path):
+def test_many_studies_at_once_take_their_turns_and_an_urgent_one_is_the_next(tmp_path: Path):
     with head(tmp_path, cpus=PLACES) as cluster:
         cluster.asked("ls")  # it answers from now on
-        own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
-        elsewhere = cluster.settings | {"TUNER_HOME": str(tmp_path / "elsewhere")}
-        sender = subprocess.Popen([sys.executable, "-c", SUBMIT], cwd=ROOT, env=own | elsewhere)
         watch = Watch(cluster.home)
-        assert sender.wait(timeout=300) == 0
-        wait_until(watch.is_over, 600)
-    assert len(watch.waited) > PLACES
-    assert watch.behind
-    order = watch.begun
-    assert URGENT in order
-    assert not watch.behind & set(order[: order.index(URGENT)])
+        submit(cluster, 0, *(f"tiny-{index}" for index in range(STUDIES)))
+        watch.wait_until(lambda: len(watch.waiting) > 2)
+        submit(cluster, 5, URGENT)
+        watch.wait_until(lambda: URGENT in watch.waiting)
+        watch.look()  # who waits now began to after the urgent one was seen to wait
+        behind = watch.waiting - {URGENT}
+        watch.wait_until(lambda: ended(cluster.home) == STUDIES + 1)
+    assert URGENT in watch.begun
+    assert not behind & set(watch.begun[: watch.begun.index(URGENT)])
+
+
+def submit(cluster: Head, priority: int, *names: str) -> None:
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
+    elsewhere = cluster.settings | {"TUNER_HOME": str(cluster.home.parent / "elsewhere")}
+    command = [sys.executable, "-c", SUBMIT, str(priority), *names]
+    subprocess.run(command, cwd=ROOT, env=own | elsewhere, check=True, timeout=300)

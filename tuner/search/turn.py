@@ -44,7 +44,7 @@ def _begins(name: str, lease: Lease, claim: Claim) -> bool:
         lease.look_around()
         return True
     lease.claim(claim)
-    return begins(name, lease, claim)
+    return begins(name, lease, claim, session.nodes())
 
 
 def _claim(spec: StudySpec, place: supervision.Queued) -> Claim:

@@ -19,6 +19,7 @@ from tuner.errors import StudyFailed, TunerError
 from tuner.search import database, lease, queue, session
 from tuner.search.lease import Lease
 from tuner.search.queue import Claim
+from tuner.search.session import Node
 
 _LOOK_SECONDS = 2.0
 
@@ -41,11 +42,11 @@ class NotYet(Exception):
         os.execv(sys.executable, [sys.executable, "-m", "tuner.search.waiting", self.name, claim, *command])
 
 
-def begins(name: str, held: Lease, claim: Claim) -> bool:
+def begins(name: str, held: Lease, claim: Claim, nodes: Sequence[Node]) -> bool:
     """Begin if it is a study's turn, and tell whether it is."""
     with lease.one_at_a_time():
         held.look_around()
-        if name not in held.claims or not queue.may_begin(name, session.nodes(), held.claims):
+        if name not in held.claims or not queue.may_begin(name, nodes, held.claims):
             return False
         held.claim(replace(claim, is_running=True))
         return held.holds()
@@ -85,7 +86,7 @@ def wait(name: str, claim: Claim, note: Callable[[str], None]) -> None:
 
 def _wait(name: str, held: Lease, claim: Claim, note: Callable[[str], None]) -> None:
     said = ""
-    while not database.patiently(lambda: begins(name, held, claim)):
+    while not database.patiently(lambda: begins(name, held, claim, session.nodes())):
         if not held.holds():
             raise StudyFailed(f"another driver has taken over study {name}; `tuner status {name}` shows it")
         names = queue.waiting(held.claims)
