@@ -16,7 +16,8 @@ class EpochMetrics:
     """What one epoch of training measured; validation is on unmixed images.
 
     `val_accuracy` and `val_ece` are shares in [0, 1], `val_nll` and `train_loss` are nats an example,
-    `examples_per_second` counts training examples over the training part of the epoch alone.
+    `examples_per_second` counts training examples over the training part of the epoch alone. `system` is what the
+    trial used of its machine, by name; it is no part of what was trained.
     """
 
     epoch: int
@@ -27,6 +28,7 @@ class EpochMetrics:
     learning_rate: float
     examples_per_second: float
     seconds: float
+    system: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def wrong(self) -> str:
         """Say what is missing, no number or out of range (NaN and infinity aside); empty where nothing is."""
@@ -45,8 +47,8 @@ class EpochMetrics:
         return all(map(math.isfinite, (self.train_loss, self.val_accuracy, self.val_nll, self.val_ece)))
 
     def as_dict(self) -> dict[str, float]:
-        """Return the metrics by name, without the epoch."""
-        return {name: value for name, value in vars(self).items() if name != "epoch"}
+        """Return the metrics by name, without the epoch and what was used of the machine."""
+        return {name: value for name, value in vars(self).items() if name not in ("epoch", "system")}
 
 
 OBJECTIVES: Mapping[str, str] = {

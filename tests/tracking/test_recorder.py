@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,18 @@ def test_every_epoch_is_one_value_at_its_step(store: Destination, client: Any, s
     run = client.get_run(tracking.run_ids()[0])
     assert values(client.get_metric_history(run.info.run_id, "val_accuracy")) == [(1, 0.1), (2, 0.2), (3, 0.3)]
     assert run.data.metrics == {**metrics(3).as_dict(), "val_accuracy": 0.3}
+
+
+def test_what_a_trial_uses_of_its_machine_stands_among_the_system_metrics(store: Destination, client: Any, study: str):
+    tracking = Tracking(store)
+    tracking.study_started(study)
+    tracking.trial_started(0, {})
+    for epoch, used in ((1, 70.0), (2, 90.0)):
+        tracking.epoch(0, replace(metrics(epoch), system={"cpu_utilization_percentage": used}))
+    closed(tracking)
+
+    history = client.get_metric_history(tracking.run_ids()[0], "system/cpu_utilization_percentage")
+    assert values(history) == [(1, 70.0), (2, 90.0)]
 
 
 def test_infinity_is_not_shown_as_a_number(store: Destination, client: Any, study: str):

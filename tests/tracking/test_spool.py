@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ from tuner.tracking.operations import (
     TrialStarted,
 )
 from tuner.tracking.spool import Spool
+
+SYSTEM_METRICS = 4
+"""What `tuner.search.usage` measures on a GPU."""
 
 WORDS = st.text(max_size=20)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS | st.lists(st.integers())
@@ -72,6 +76,12 @@ def test_record_comes_back_from_its_line(operation: Operation):
 def test_line_that_is_no_record_is_refused(line: bytes):
     with pytest.raises(ValueError, match=r"no record|Expecting"):
         wire.operation(line)
+
+
+def test_what_a_trial_uses_of_its_machine_comes_back():
+    used = {"cpu_utilization_percentage": 99.5, "process_memory_megabytes": 700.0}
+    back = wire.operation(wire.line(EpochEnded("one", 0, 1, replace(metrics(1), system=used))))
+    assert back.metrics.system == used
 
 
 def test_infinities_of_a_diverged_trial_survive():
@@ -179,6 +189,6 @@ def test_batches_hold_all_records_and_keep_the_order_of_each_run(operations: lis
 def test_epochs_of_trials_that_run_side_by_side_go_together():
     waiting = [EpochEnded("one", number, epoch, metrics(epoch)) for epoch in range(1, 251) for number in (0, 1)]
     made = batches(waiting)
-    assert [len(batch) for batch in made] == [100, 100, 100, 100, 50, 50]
-    assert AT_ONCE * len(metrics(1).as_dict()) <= 1000
-    assert [len(half) for half in halves(made[-1])] == [25, 25]
+    assert [len(batch) for batch in made] == [80, 80, 80, 80, 80, 80, 10, 10]
+    assert AT_ONCE * (len(metrics(1).as_dict()) + SYSTEM_METRICS) <= 1000
+    assert [len(half) for half in halves(made[-1])] == [5, 5]

@@ -341,13 +341,15 @@ def sync(study: Name, json: Json = False) -> None:
 
 @app.command()
 def ui(
+    study: Annotated[str | None, typer.Argument(help="The study to open, by default the last.")] = None,
+    *,
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 5000,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Open MLflow's page on the local store."""
+    """Open MLflow's page on a study, with the columns and charts that suit it."""
     from tuner.cli import ui as command
 
-    command.ui(port, host)
+    command.ui(study, port, host)
 
 
 @app.command()

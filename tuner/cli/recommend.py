@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tuner import spec
 from tuner.cli import live, output, report, run, verdict
 from tuner.errors import UsageError
-from tuner.search import recommendation, study
+from tuner.report import kept
+from tuner.search import recommendation, storage, study
+from tuner.tracking import destination
 
 
 def confirm(name: str, overrides: Sequence[str], as_json: bool) -> int:
@@ -29,20 +32,30 @@ def confirm(name: str, overrides: Sequence[str], as_json: bool) -> int:
 
 
 def recommend(name: str, as_json: bool) -> None:
-    """Print what a study recommends, by what is stored now."""
-    try:
-        found = recommendation.read(name).as_json()
-    except ValueError as error:
-        raise UsageError(f"study {name}: {error}") from error
-    responses = recommendation.read_responses(name)
-    second = recommendation.read_second_axes(name)
+    """Print what a study recommends: by what is stored here now, or else as its last report in MLflow has it."""
+    if (answer := _elsewhere(name)) is not None:
+        found, said = answer
+    else:
+        try:
+            told = recommendation.read(name).as_json()
+        except ValueError as error:
+            raise UsageError(f"study {name}: {error}") from error
+        beside = recommendation.read_responses(name), recommendation.read_second_axes(name)
+        found, said = kept.document(told, *beside), kept.sentences(told, *beside)
     if output.wants_json(as_json):
-        beside = {"responses": [one.as_json() for one in responses], "second_axes": [one.as_json() for one in second]}
-        output.print_json(found | beside)
-        return
-    output.print_tables(*verdict.renderables(found))
-    shown = next((one for one in second if one.key == found["candidate"]), None)
-    for said in shown.words() if shown else ():
-        output.print_tables(f"  beside it: {said}")
-    for one in responses:
-        output.print_tables(one.words, *(f"  note: {warning}" for warning in one.warnings))
+        output.print_json(found)
+    else:
+        output.print_tables(*verdict.renderables(found), *said)
+
+
+def _elsewhere(name: str) -> tuple[Mapping[str, Any], Sequence[str]] | None:
+    """Return the answer of a study that is not stored here, and what is said of it; None where nobody has it.
+
+    Raises:
+        UsageError: its report found nothing to recommend.
+    """
+    if storage.exists(name) or (answer := kept.read(name, destination())) is None:
+        return None
+    if answer.found is None:
+        raise UsageError(f"study {name}: {answer.headline}")
+    return answer.found, answer.said

@@ -183,7 +183,7 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
     head.add_row("epochs", f"{result.epochs_trained} in {words.duration(result.seconds)}")
     if result.best:
         head.add_row("best network", result.network or "not kept")
-    head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui")
+    head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui {result.study}")
     answer = [] if result.recommendation is None else verdict.renderables(result.recommendation)
     return [trials_table(result.trials, metric, maximise), head, *answer]
 

@@ -18,7 +18,8 @@ from typing import BinaryIO
 import typer
 
 from tuner.errors import ServiceError, UsageError
-from tuner.tracking import Destination, destination
+from tuner.tracking import Destination, destination, elsewhere
+from tuner.tracking.view import charts, page
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -32,16 +33,19 @@ GRACE_SECONDS = 10.0
 """How long the server may take to end before it is killed."""
 
 
-def ui(port: int = 5000, host: str = "127.0.0.1") -> None:
+def ui(study: str | None = None, port: int = 5000, host: str = "127.0.0.1") -> None:
     """Serve MLflow's page until Ctrl-C; where a tracking server has the runs, say where its page is.
 
+    A study (by default the one that was begun last) is opened with the columns and charts that suit it.
+
     Raises:
-        UsageError: there is no store yet, or the port cannot be had.
+        UsageError: there is no store yet, no such study, or the port cannot be had.
         ServiceError: the page did not start.
     """
     where = destination()
     if where.is_server:
         typer.echo(f"The runs are on a tracking server; open {where.shown}/#/experiments in a browser.")
+        _tell_of(study, where.shown)
         return
     if where.database is not None and not where.database.exists():
         raise UsageError(f"there is no store at {where.database} yet; run a study first, for example: tuner run digits")
@@ -51,6 +55,7 @@ def ui(port: int = 5000, host: str = "127.0.0.1") -> None:
     typer.echo("Starting MLflow's page, which takes some seconds ...")
     try:
         with _server(where, host, port) as server:
+            _tell_of(study, f"http://{_shown(host)}:{port}")
             server.wait()
     except KeyboardInterrupt:
         typer.echo("Stopped.")
@@ -71,12 +76,29 @@ def _server(where: Destination, host: str, port: int) -> Iterator[subprocess.Pop
         )
         try:
             _await_answer(server, host, port, log)
-            shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-            typer.echo(f"Open http://{shown}:{port}/#/experiments in a browser; Ctrl-C ends it.")
+            typer.echo(f"Open http://{_shown(host)}:{port}/#/experiments in a browser; Ctrl-C ends it.")
             yield server
             raise ServiceError(f"MLflow's page ended by itself: {_last_words(log)}")
         finally:
             _stop(server)
+
+
+def _tell_of(study: str | None, address: str) -> None:
+    """Say where a study's own page is.
+
+    Raises:
+        UsageError: MLflow has no such study.
+    """
+    found = elsewhere.experiment(Destination(address), study)
+    if found is not None:
+        name, number = found
+        typer.echo(f"Study {name}:\n  its trials: {page(address, number)}\n  as charts: {charts(address, number)}")
+    elif study is not None:
+        raise UsageError(f"MLflow has no study {study}; `tuner sync {study}` sends it one that is stored here")
+
+
+def _shown(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
 
 
 def _arguments(where: Destination, host: str, port: int) -> list[str]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from tuner.report import words
 from tuner.report.findings import Findings
+from tuner.report.kept import ANSWER, FOLDER, answer
 from tuner.report.using import drawn
 from tuner.report.write import HTML, Report
 from tuner.search import storage
 from tuner.selection.recommend import Verdict
 from tuner.tracking import RegisteredModel, Tracking, TrackingReport, destination
 
-FOLDER = "report"
 SHEET = "images.png"
 _SECONDS = 60.0
 
@@ -28,6 +28,7 @@ def record(made: Report, found: Findings) -> TrackingReport:
     tracking.continues(made.study)
     for name, content in made.files.items():
         tracking.artifact(f"{FOLDER}/{name}", content)
+    tracking.artifact(f"{FOLDER}/{ANSWER}", answer(found, made))
     for trial in found.result.trials:
         if trial.number in found.sheets.rows:
             tracking.artifact(SHEET, drawn(found, trial), number=trial.number)

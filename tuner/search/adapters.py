@@ -31,7 +31,7 @@ _DEAF_SECONDS = 1.0
 _FOLLOW_SECONDS = 2.0
 """How often the cluster is asked for its nodes: an answer takes about a millisecond."""
 
-_METRICS = tuple(field.name for field in fields(EpochMetrics))
+_METRICS = tuple(field.name for field in fields(EpochMetrics) if field.name != "system")
 
 
 class SearchSearcher(Searcher):  # type: ignore[misc]
@@ -131,7 +131,7 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
             if scores := _nested(result, "test"):
                 self._search.scored(number, scores)
             values: dict[str, Any] = {name: result.get(name) for name in _METRICS}
-            stop = self._search.report(number, EpochMetrics(**values))
+            stop = self._search.report(number, EpochMetrics(**values, system=_nested(result, "system")))
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:

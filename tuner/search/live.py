@@ -61,7 +61,9 @@ class Live:
         if metrics.epoch <= self.record.epochs:
             return
         values = metrics.as_dict()
-        self.handle.set_user_attr(epoch_key(metrics.epoch), values)
+        self.handle.set_user_attr(
+            epoch_key(metrics.epoch), values | ({"system": used} if (used := metrics.system) else {})
+        )
         self.handle.report(values[self._metric], metrics.epoch)
         self.record = replace(self.record, curve=(*self.record.curve, values[self._metric]), metrics=values)
         for observer in self._observers:

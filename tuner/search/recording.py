@@ -13,8 +13,12 @@ from tuner.search.moments import ended_ms, epochs_ms, started_ms
 from tuner.search.storage import history, is_started, record
 from tuner.search.stored import judged
 from tuner.search.strata import stratum
+from tuner.space import leaves
 from tuner.spec import StudySpec
-from tuner.tracking import DatasetInput, Tracking, TrackingReport
+from tuner.tracking import DatasetInput, Tracking, TrackingReport, shared_view
+
+_LIST_EVERY = 100
+"""After so many trials the list that `tracking.elsewhere` reads is written anew; what ended since is read by run."""
 
 
 class Recording:
@@ -35,24 +39,19 @@ class Recording:
         self._maximise = spec.objective.mode == "max"
         self._over = sum(trial.state is not TrialState.RUNNING for trial in trials)
         self._best = best_of(trials, self._maximise)
+        self._ended = {trial.number: trial for trial in trials}
         tracking.study_started(
             spec.name,
             description=f"Search for the mixing augmentation that suits {spec.name}; each child run is a trial.",
             params={"objective.metric": spec.objective.metric, "search.trials": spec.search.trials, "seed": spec.seed},
             tags=tags,
             study_file=spec.source,
+            view=shared_view(spec.objective.metric, self._maximise, leaves(spec.trial)),
         )
 
-    def data_read(self, split: Split, digest: str) -> None:
-        """Say which images the study trains and validates on; `digest` is that of all of them."""
-        channels, height, width = split.training.images.shape[1:]
-        profile = {
-            "training_examples": len(split.training),
-            "validation_examples": len(split.validation),
-            "classes": len(split.classes),
-            "image": f"{channels}x{height}x{width}",
-        }
-        self._tracking.dataset(DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile))
+    def data_read(self, data: DatasetInput) -> None:
+        """Say which images the study trains and validates on (`data_of`)."""
+        self._tracking.dataset(data)
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Open the trial's run."""
@@ -69,6 +68,9 @@ class Recording:
             self._over += 1
             self._best = best_of([*filter(None, [self._best]), trial], self._maximise)
             self._tracking.progress(self._over, _progress(self._over, self._best))
+            self._ended[trial.number] = trial
+            if self._over % _LIST_EVERY == 0:
+                self._tracking.trials_listed([self._ended[number] for number in sorted(self._ended)])
 
     def noted(self, words: str) -> None:
         """Do nothing: it is over soon."""
@@ -118,6 +120,18 @@ class Recording:
         stratum_of = stratum(trial.config, self._spec.scheduler.strata)
         tags = {"baseline": trial.baseline, "seed": trial.seed, "stratum": stratum_of}
         self._tracking.trial_started(trial.number, trial.params, tags, at_ms=at_ms)
+
+
+def data_of(split: Split, digest: str) -> DatasetInput:
+    """Return the images that a study trains and validates on as MLflow shows them; `digest` is that of all of them."""
+    channels, height, width = split.training.images.shape[1:]
+    profile = {
+        "training_examples": len(split.training),
+        "validation_examples": len(split.validation),
+        "classes": len(split.classes),
+        "image": f"{channels}x{height}x{width}",
+    }
+    return DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile)
 
 
 def _progress(over: int, best: TrialRecord | None) -> dict[str, float]:

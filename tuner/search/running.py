@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import optuna
 
@@ -16,7 +16,7 @@ from tuner.search.clock import Clock
 from tuner.search.lease import Lease
 from tuner.search.observer import Observer
 from tuner.search.queue import Share, all_of_it
-from tuner.search.recording import Recording
+from tuner.search.recording import Recording, data_of
 from tuner.search.safety import Safety
 from tuner.search.search import Search
 from tuner.spec import StudySpec
@@ -63,8 +63,11 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     storage.set_state(study, state=StudyState.RUNNING.value, scheduler=rule)
     where = destination()
     tracking = Tracking(where, str(study.user_attrs["id"]), spool=spool_folder(spec.name))
-    record = Recording(tracking, spec, storage.records(study), environment())
-    record.data_read(split, check.digest(study))
+    # Kept with the study too: another MLflow, told later, is to have what was true when the study ran.
+    ran_with, data = environment(), data_of(split, check.digest(study))
+    storage.set_state(study, environment=ran_with, dataset=asdict(data))
+    record = Recording(tracking, spec, storage.records(study), ran_with)
+    record.data_read(data)
     if not study.user_attrs.get("recorded", True):
         record.repeat(study)
     storage.set_state(study, recorded=False)

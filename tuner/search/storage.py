@@ -155,7 +155,7 @@ def record(trial: FrozenTrial, run_ids: Mapping[int, str]) -> TrialRecord:
         cause=attributes.get("cause", ""),
         params=flatten(config),
         curve=tuple(trial.intermediate_values[epoch] for epoch in epochs),
-        metrics=last,
+        metrics={name: value for name, value in last.items() if name != "system"},
         seed=attributes.get("seed", 0),
         baseline=attributes.get("baseline", False),
         config=config,

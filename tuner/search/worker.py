@@ -18,6 +18,7 @@ from ray import tune
 from tuner import trial
 from tuner.datasets import Examples, Split
 from tuner.search import checkpoints, memory
+from tuner.search.usage import Usage
 from tuner.training import Training, checkpoint
 
 CHECKPOINT_SECONDS = 5.0
@@ -81,8 +82,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             else:
                 self._save_if_due(self.training)
             metrics = self.training.run_epoch(self.validation)
+            measured = asdict(metrics) | {"system": self._usage.measure()}
             if metrics.epoch in self.pausing_epochs:
-                self._save_state(self.training, asdict(metrics))
+                self._save_state(self.training, measured)
             if metrics.epoch >= self.training.recipe.epochs:
                 self._save_network(self.training)
             scores = self._test_scores(self.training)
@@ -93,7 +95,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             told = self._told() | self._failure(error)
             self.training = None
             return told
-        return self._told() | asdict(metrics) | scores
+        return self._told() | measured | scores
 
     def _test_scores(self, training: Training) -> dict[str, Any]:
         """Return what a training that is over scores on the test split, where that is asked for."""
@@ -112,6 +114,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.epochs_stored: int = config["epochs"]
         self.pausing_epochs: tuple[int, ...] = tuple(config["pausing_epochs"])
         self._saved_at = time.monotonic()
+        self._usage = Usage(self.device)
         self._warnings: list[str] = []
         self._warned_of: set[str] = set()
 

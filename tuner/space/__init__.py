@@ -9,7 +9,19 @@ from tuner.space.draw import Trial, suggest
 from tuner.space.grid import count_points, grid
 from tuner.space.inverse import parameters_of, spoken_of
 from tuner.space.middle import at_middle, middle
-from tuner.space.nodes import AnyOf, Choice, Constant, Domain, Items, Node, Range, Section, domains, is_searchable
+from tuner.space.nodes import (
+    AnyOf,
+    Choice,
+    Constant,
+    Domain,
+    Items,
+    Node,
+    Range,
+    Section,
+    domains,
+    is_searchable,
+    leaves,
+)
 from tuner.space.parse import parse, read, warnings
 
 __all__ = [
@@ -29,6 +41,7 @@ __all__ = [
     "domains",
     "grid",
     "is_searchable",
+    "leaves",
     "middle",
     "parameters_of",
     "parse",

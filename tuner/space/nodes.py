@@ -125,9 +125,26 @@ def domains(template: Node) -> dict[str, Domain]:
     return {dotted(name): domain for domain, _, name in walk(template)}
 
 
+def leaves(template: Node) -> list[str]:
+    """Return what is searched as a drawn configuration names it, for example `mixing.ratio.alpha`, each once."""
+    return list(dict.fromkeys(dotted(_drawn_as(found)) for found in walk(template)))
+
+
 def is_searchable(template: Node) -> bool:
     """Tell whether the template has any domain."""
     return next(walk(template), None) is not None
+
+
+def _drawn_as(found: Found) -> Path:
+    """Return a domain's path in a configuration that was drawn: no choices and branches, and a choice as its name."""
+    path, kept = list(found.path), []
+    while path:
+        step = path.pop(0)
+        if step == "choice":
+            path.pop(0)
+        else:
+            kept.append(step)
+    return (*kept, "name") if isinstance(found.domain, Choice) else tuple(kept)
 
 
 def _exact(number: int | float) -> Decimal:

@@ -15,6 +15,7 @@ from tuner.tracking.probe import probe_mlflow
 from tuner.tracking.reading import child_runs, ids, trial_config
 from tuner.tracking.recorder import Tracking, TrackingReport
 from tuner.tracking.spool import spool_folder
+from tuner.tracking.view import shared_view
 
 __all__ = [
     "DatasetInput",
@@ -28,6 +29,7 @@ __all__ = [
     "environment",
     "ids",
     "probe_mlflow",
+    "shared_view",
     "spool_folder",
     "trial_config",
     "without_credentials",

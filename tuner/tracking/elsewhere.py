@@ -26,6 +26,7 @@ from tuner.results import (
 from tuner.tracking.credentials import take_credentials
 from tuner.tracking.destination import Destination, without_credentials
 from tuner.tracking.encoding import config
+from tuner.tracking.view import VIEW_TAG
 
 CURVE_TAG = "tuner.curve"
 """The objective after each epoch, as a list."""
@@ -50,13 +51,10 @@ def read(study: str, at: Destination) -> tuple[StudyResult, str, bool] | None:
     """
     if not at.is_server:
         return None
-    found = _get(at, "experiments/get-by-name", {"experiment_name": study})
-    if found is None:
-        return None
-    experiment = found["experiment"]["experiment_id"]
-    parent = next(_runs(at, experiment, "tags.`tuner.kind` = 'study'", ["attributes.start_time DESC"]), None)
+    parent = _parent(study, at)
     if parent is None:
         return None
+    experiment = parent["info"]["experiment_id"]
     tags, params = _pairs(parent, "tags"), _pairs(parent, "params")
     same = f" and tags.`tuner.study_id` = '{tags['tuner.study_id']}'" if "tuner.study_id" in tags else ""
     metric = params.get("objective.metric", "val_accuracy")
@@ -74,14 +72,38 @@ def read(study: str, at: Destination) -> tuple[StudyResult, str, bool] | None:
     return result, metric, maximise
 
 
+def file(study: str, path: str, at: Destination) -> bytes | None:
+    """Return a file of a study's run; None where the server has no such study, or that no such file.
+
+    Raises:
+        ServiceError: the server is out of reach, or does not let us in.
+    """
+    parent = _parent(study, at) if at.is_server else None
+    found = _artifact(at, parent["info"]["run_id"], path) if parent else None
+    return None if found is None else bytes(found.content)
+
+
+def experiment(at: Destination, study: str | None = None) -> tuple[str, str] | None:
+    """Return the name and MLflow's number of a study's experiment, by default of the study that was begun last.
+
+    Raises:
+        ServiceError: the server is out of reach, or does not let us in.
+    """
+    if study is not None:
+        found = _get(at, "experiments/get-by-name", {"experiment_name": study})
+        return (study, found["experiment"]["experiment_id"]) if found else None
+    asked = {"filter": f"tags.`{VIEW_TAG}` != ''", "order_by": ["last_update_time DESC"], "max_results": 1}
+    last = _post(at, "experiments/search", asked).get("experiments", ())
+    return (last[0]["name"], last[0]["experiment_id"]) if last else None
+
+
 def _trials(at: Destination, experiment: str, parent: str, wanted: str) -> tuple[TrialRecord, ...]:
     """Return the trials that a study has listed, with what has changed since."""
-    listed = _ask(
-        at, "GET", f"{at.uri}/get-artifact", params={"path": TRIALS_FILE, "run_uuid": parent}, missing=(404, 500)
-    )
-    if not listed:
+    answer = _artifact(at, parent, TRIALS_FILE)
+    if answer is None:
         found = {one.number: one for one in map(_trial, _runs(at, experiment, wanted, []))}
     else:
+        listed = answer.json()
         found = {one["number"]: _listed(one) for one in listed["trials"]}
         since = int(listed["at_ms"]) - _SLACK_MS
         for changed in (f"attributes.end_time > {since}", "attributes.status = 'RUNNING'"):
@@ -128,6 +150,13 @@ def _metrics(run: Mapping[str, Any]) -> dict[str, float]:
     return {one["key"]: float(one["value"]) for one in run["data"].get("metrics", ())}
 
 
+def _parent(study: str, at: Destination) -> Mapping[str, Any] | None:
+    """Return the run of the study of that name that was begun last."""
+    if (found := experiment(at, study)) is None:
+        return None
+    return next(_runs(at, found[1], "tags.`tuner.kind` = 'study'", ["attributes.start_time DESC"]), None)
+
+
 def _runs(at: Destination, experiment: str, wanted: str, order: list[str]) -> Iterator[Mapping[str, Any]]:
     asked = {"experiment_ids": [experiment], "filter": wanted, "max_results": _PAGE, "order_by": order}
     while True:
@@ -138,16 +167,24 @@ def _runs(at: Destination, experiment: str, wanted: str, order: list[str]) -> It
         asked["page_token"] = page["next_page_token"]
 
 
+def _artifact(at: Destination, run_id: str, path: str) -> Any:
+    """Return the answer that holds a run's file; None where there is no such file, which some servers call a fault."""
+    asked = {"path": path, "run_uuid": run_id}
+    return _ask(at, "GET", f"{at.uri}/get-artifact", params=asked, missing=(404, 500))
+
+
 def _get(at: Destination, path: str, params: Mapping[str, str]) -> Any:
-    return _ask(at, "GET", f"{at.uri}/{_API}/{path}", params=params)
+    found = _ask(at, "GET", f"{at.uri}/{_API}/{path}", params=params)
+    return None if found is None else found.json()
 
 
 def _post(at: Destination, path: str, body: Mapping[str, Any]) -> Any:
-    return _ask(at, "POST", f"{at.uri}/{_API}/{path}", json=body) or {}
+    found = _ask(at, "POST", f"{at.uri}/{_API}/{path}", json=body)
+    return {} if found is None else found.json()
 
 
 def _ask(at: Destination, method: str, address: str, missing: Sequence[int] = (404,), **content: Any) -> Any:
-    """Return an answer; None where there is no such thing."""
+    """Return the server's answer; None where there is no such thing."""
     import requests
 
     try:
@@ -158,7 +195,7 @@ def _ask(at: Destination, method: str, address: str, missing: Sequence[int] = (4
         if answer.status_code in missing:
             return None
         answer.raise_for_status()
-        return answer.json()
+        return answer
     except (requests.RequestException, ValueError) as error:
         words = without_credentials(str(error))
         raise ServiceError(f"MLflow at {at.shown}: {words}; see whether MLFLOW_TRACKING_URI is right") from error

@@ -19,13 +19,14 @@ Kind = Literal["trial", "confirmation"]
 
 @dataclass(frozen=True)
 class StudyStarted:
-    """A study begins, or goes on."""
+    """A study begins, or goes on; `view` is how MLflow's page is to show it (`view.shared_view`)."""
 
     study: str
     at_ms: int
     description: str
     params: Mapping[str, Any]
     tags: Mapping[str, Any]
+    view: str = ""
 
 
 @dataclass(frozen=True)

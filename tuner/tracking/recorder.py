@@ -80,11 +80,15 @@ class Tracking:
         params: Mapping[str, Any] = _NOTHING,
         tags: Mapping[str, Any] = _NOTHING,
         study_file: str = "",
+        view: str = "",
     ) -> None:
-        """Open the study's run, or go on with it; `study_file` is the file's text. The first call of all."""
+        """Open the study's run, or go on with it. The first call of all.
+
+        `study_file` is the file's text, `view` how MLflow's page shows the study (`view.shared_view`).
+        """
         self._study = study
         note = masked_text(description)
-        self._writer.put(StudyStarted(study, _now_ms(), note, masked(params), masked(tags)))
+        self._writer.put(StudyStarted(study, _now_ms(), note, masked(params), masked(tags), view))
         if study_file:
             self.artifact(STUDY_FILE, masked_text(study_file).encode())
 

@@ -39,6 +39,7 @@ from tuner.tracking.operations import (
 from tuner.tracking.registry import register
 from tuner.tracking.runs import Runs
 from tuner.tracking.values import Values
+from tuner.tracking.view import VIEW_TAG
 
 TRIAL_STATUS: Mapping[TrialState, str] = {
     TrialState.COMPLETE: "FINISHED",
@@ -157,6 +158,8 @@ class Store:
     def _start_study(self, event: StudyStarted) -> str:
         run_id = self._runs.study(event.study, event.at_ms)
         self._client.update_run(run_id, status="RUNNING")
+        if event.view:
+            self._client.set_experiment_tag(self._runs.experiment(event.study), VIEW_TAG, event.view)
         # MLflow never changes a parameter: a study resumed with another budget keeps the one it began with.
         known = self._client.get_run(run_id).data
         fresh = {key: value for key, value in event.params.items() if key not in known.params}

@@ -28,6 +28,9 @@ from tuner.tracking.operations import EpochEnded, Progressed
 CHANGED_TAG = "tuner.changed"
 """Says what of a run is not recorded as it was given."""
 
+SYSTEM_PREFIX = "system/"
+"""MLflow shows metrics whose names begin so on a page of their own."""
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -74,7 +77,7 @@ class Values:
         points = [
             Metric(name(key), finite_or_nan(value), event.at_ms, epoch)
             for epoch, event in fresh.items()
-            for key, value in event.metrics.as_dict().items()
+            for key, value in (event.metrics.as_dict() | _prefixed(event.metrics.system)).items()
         ]
         told = {epoch: not_finite(event.metrics.as_dict()) for epoch, event in fresh.items()}
         broken = "; ".join(f"epoch {epoch}: {wrong}" for epoch, wrong in told.items() if wrong)
@@ -106,3 +109,7 @@ class Values:
             points = [] if is_new else self._client.get_metric_history(run_id, metric)
             self._steps[run_id, metric] = {point.step for point in points}
         return self._steps[run_id, metric]
+
+
+def _prefixed(used: Mapping[str, float]) -> dict[str, float]:
+    return {f"{SYSTEM_PREFIX}{key}": value for key, value in used.items()}
