@@ -32,7 +32,10 @@ def begin(cluster: Cluster, name: str, epochs: int = 27) -> str:
 
 
 def trained(cluster: Cluster, name: str) -> int:
-    return sum(one["epochs"] for one in trials(cluster, name))
+    """Return how many epochs of a study are stored, by the database's own word: that is asked every second."""
+    tables = "trial_intermediate_values JOIN trials USING (trial_id) JOIN studies USING (study_id)"
+    query = f"SELECT count(*) FROM {tables} WHERE study_name = '{name}'"
+    return int(cluster.run_in("postgres", "psql", "--username=postgres", "--dbname=tuner", "-tAc", query))
 
 
 def trials(cluster: Cluster, name: str) -> list[dict[str, Any]]:
@@ -95,15 +98,16 @@ def test_a_study_outlives_a_minute_without(cluster: Cluster, service: str):
 
 def test_a_study_goes_on_by_itself_when_the_head_crashed_and_when_it_was_restarted(cluster: Cluster):
     cluster.up(workers=1)
-    name, epochs = "head-dies", 81  # it has to be running still when the head dies for the second time
-    begin(cluster, name, epochs)
+    name = "head-dies"
+    begin(cluster, name)
     crash_head(cluster)
     goes_on(cluster, name)
     cluster.compose("restart", "head")  # its driver is told to end, as by Ctrl-C, and yet nobody wanted it stopped
     cluster.wait_healthy()
     goes_on(cluster, name)
+    assert name in [one["study"] for one in cluster.tuner("ls")]  # Ray's table of jobs has lost it twice
     wait_until(lambda: cluster.tuner("status", name)["state"] == "completed", seconds=600)
-    ended_whole(cluster, name, epochs)
+    ended_whole(cluster, name)
 
 
 def goes_on(cluster: Cluster, name: str) -> None:
