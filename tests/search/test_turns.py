@@ -44,7 +44,7 @@ def test_studies_wait_for_nodes_and_for_their_turn_and_share_the_places(tmp_path
 
     with cluster() as nodes:
         try:
-            first, said = begin(*given("first", 40))
+            first, said = begin(*given("first", 1000))
             wait_for(lambda: any(line.startswith("waiting: no node is there") for line in said), first)
             nodes.add()
             wait_for(lambda: running(tmp_path, "first") == 1, first)
