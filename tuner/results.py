@@ -70,8 +70,9 @@ class TrialState(StrEnum):
 
 
 class StudyState(StrEnum):
-    """How a study ended, or that it runs."""
+    """How a study ended, or that it runs, or waits for its turn on a cluster."""
 
+    WAITING = "waiting"
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"

@@ -23,6 +23,7 @@ from tuner.search import lease, storage, stored, study
 from tuner.search.confirm import ConfirmationBegun
 from tuner.search.observer import Observer
 from tuner.search.running import Begun
+from tuner.search.waiting import NotYet
 from tuner.tracking import destination, probe_artifacts
 
 EXIT_CODES = {
@@ -41,14 +42,21 @@ _SMOKE = (
 
 
 def run(
-    source: str, overrides: Sequence[str], *, smoke: bool, fork: bool, as_json: bool, or_resume: bool = False
+    source: str,
+    overrides: Sequence[str],
+    *,
+    smoke: bool,
+    fork: bool,
+    as_json: bool,
+    or_resume: bool = False,
+    priority: int | None = None,
 ) -> int:
     """Run a study file and return the exit code; with `or_resume` go on with the study of its name, if there is one."""
     loaded = spec.load(source, overrides)
     if or_resume and (fork or smoke):
         raise UsageError("--or-resume goes on with what there is, --fork and --smoke begin afresh: choose one")
     if or_resume and storage.exists(loaded.name):
-        return _carry_out(loaded, as_json, resuming=True)
+        return _carry_out(loaded, as_json, resuming=True, priority=priority)
     if fork and smoke:
         raise UsageError("--smoke always starts afresh; leave --fork out")
     if fork:
@@ -59,15 +67,15 @@ def run(
             raise UsageError(f"{name} is running; wait for it")
         storage.delete(name)
         loaded = spec.load(source, [*overrides, *_SMOKE, f"name={name}"])
-    return _carry_out(loaded, as_json, resuming=False)
+    return _carry_out(loaded, as_json, resuming=False, priority=priority)
 
 
-def resume(name: str, overrides: Sequence[str], as_json: bool) -> int:
+def resume(name: str, overrides: Sequence[str], as_json: bool, priority: int | None = None) -> int:
     """Go on with a study and return the exit code."""
     loaded = spec.load(kept_file(name), overrides)
     if loaded.name != name:
         raise UsageError(f"study {name} keeps its name, read {loaded.name}; to begin another: tuner run FILE --fork")
-    return _carry_out(loaded, as_json, resuming=True)
+    return _carry_out(loaded, as_json, resuming=True, priority=priority)
 
 
 def kept_file(name: str) -> str:
@@ -98,7 +106,7 @@ def _free_name(name: str) -> str:
     return name if name not in taken else next(one for one in candidates if one not in taken)
 
 
-def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
+def _carry_out(loaded: spec.StudySpec, as_json: bool, *, resuming: bool, priority: int | None) -> int:
     metric, mode = loaded.objective.metric, loaded.objective.mode
     progress = live.Progress(metric, mode == "max", loaded.search.trials, loaded.epochs)
     terminal = sys.stderr.isatty()
@@ -113,9 +121,9 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
             threading.Thread(target=_try_artifacts, name="tuner-artifacts", daemon=True).start()
 
     carry_out = study.resume if resuming else study.run
-    with interruptible(), output.others_on_stderr(), live.shown(progress):
+    with waiting_as("resume", as_json), interruptible(), output.others_on_stderr(), live.shown(progress):
         heard_by = [progress] if terminal else [live.Lines()]
-        result = carry_out(loaded, heard_by, begun, observing(progress, loaded.epochs))
+        result = carry_out(loaded, heard_by, begun, observing(progress, loaded.epochs), priority=priority)
         page, complaints = report.after(result)
     if output.wants_json(as_json):
         output.print_json(result.as_json() | {"report": page})
@@ -137,6 +145,15 @@ def _try_artifacts() -> None:
         probe_artifacts(destination())
     except ServiceError as error:
         sys.stderr.write(f"warning: {error}; the study goes on, `tuner doctor` says more\n")
+
+
+@contextmanager
+def waiting_as(command: str, as_json: bool) -> Iterator[None]:
+    """Where a study in the block has to wait for its turn on a cluster, wait, and go on by a command."""
+    try:
+        yield
+    except NotYet as not_yet:
+        not_yet.wait_as([command, not_yet.name, *(["--json"] if as_json else [])])
 
 
 @contextmanager

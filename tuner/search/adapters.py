@@ -123,9 +123,12 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         if (slots == 0) != self._waits:
             self._waits = slots == 0
             self._search.note(session.waiting(wanted.cpus, self._gpus) if self._waits else "")
+        slots = self._search.share(nodes, slots)
         # One trial waits in Ray for a node to come: it would wait for a searcher that has none for minutes, and deaf.
         self._search.slots = max(1, slots)
         controller.update_max_pending_trials(self._search.slots)
+        if controller._actor_cache.num_cached_objects + len(controller._trial_to_actor) > self._search.slots:
+            controller._cleanup_cached_actors(force_all=True)  # an idle process keeps its place from another study
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return STOP when the trial failed, diverged, was stopped by a rung or is complete."""

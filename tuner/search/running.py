@@ -15,6 +15,7 @@ from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.clock import Clock
 from tuner.search.lease import Lease
 from tuner.search.observer import Observer
+from tuner.search.queue import Share, all_of_it
 from tuner.search.recording import Recording, data_of
 from tuner.search.safety import Safety
 from tuner.search.search import Search
@@ -27,13 +28,17 @@ _HURRIED_FLUSH_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Running:
-    """A study that this process drives: what is to be done, where it is stored, its data, `slots` trials at a time."""
+    """A study that this process drives: what is to be done, where it is stored, its data, `slots` trials at a time.
+
+    `share` says, as nodes and other studies come and go, how many it may have.
+    """
 
     spec: StudySpec
     study: optuna.Study
     split: Split
     lease: Lease
     slots: int
+    share: Share = all_of_it
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     heard_by: list[Observer] = [record, clock, kept, *observers]
     search = Search(spec, study, running.slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
+    search.share = running.share
     begun(Begun(running.slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
     try:
         carry_out(search, split, lambda: record.abandon(_HURRIED_FLUSH_SECONDS))

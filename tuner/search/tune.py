@@ -103,7 +103,8 @@ def _settle(search: Search, split: Split, shared: Shared | None) -> int | None:
         search.note("")
     search.spec = shared.spec
     resources = shared.spec.resources
-    search.slots = session.slots(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
+    fits = session.slots(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
+    search.slots = max(1, search.share(nodes, fits))
     return shared.memory_bytes
 
 

@@ -25,7 +25,7 @@ def doctor(json: bool = False, folders: Sequence[str] = ()) -> int:
 
 def elsewhere(address: str | None, json: bool, folders: Sequence[str] = ()) -> int:
     """Print what works between here and a cluster, and on the cluster; return the exit code."""
-    from tuner.cli import cluster  # imports what talks to clusters
+    from tuner.cli import asking  # imports what talks to clusters
 
     found = carried_out(
         {
@@ -35,7 +35,7 @@ def elsewhere(address: str | None, json: bool, folders: Sequence[str] = ()) -> i
     )
     asked = [argument for one in folders for argument in ("--data", one)]
     try:
-        code, document, text = cluster.answer(["doctor", *asked], address, as_json=True)
+        code, document, text = asking.answer(["doctor", *asked], address, as_json=True)
     except TunerError as error:
         return told([*found, Check("cluster", False, "does not answer as it should", str(error))], json)
     if not isinstance(document, dict) or "checks" not in document:
