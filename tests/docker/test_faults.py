@@ -102,9 +102,8 @@ def test_a_study_goes_on_by_itself_when_the_head_crashed_and_when_it_was_restart
     begin(cluster, name, epochs)
     crash_head(cluster)
     goes_on(cluster, name)
-    cluster.compose(
-        "restart", "--timeout=10", "head"
-    )  # its driver is told to end, as by Ctrl-C, and yet nobody wanted it stopped
+    # Its driver is told to end, as by Ctrl-C, and yet nobody wanted it stopped.
+    cluster.compose("restart", "--timeout=10", "head")
     cluster.wait_healthy()
     goes_on(cluster, name)
     assert name in [one["study"] for one in cluster.tuner("ls")]  # Ray's table of jobs has lost it twice
