@@ -98,16 +98,17 @@ def test_a_study_outlives_a_minute_without(cluster: Cluster, service: str):
 
 def test_a_study_goes_on_by_itself_when_the_head_crashed_and_when_it_was_restarted(cluster: Cluster):
     cluster.up(workers=1)
-    name = "head-dies"
-    begin(cluster, name)
+    name, epochs = "head-dies", 81  # it has to be running still when the head ends for the second time
+    begin(cluster, name, epochs)
     crash_head(cluster)
     goes_on(cluster, name)
-    cluster.compose("restart", "head")  # its driver is told to end, as by Ctrl-C, and yet nobody wanted it stopped
+    # Its driver is told to end, as by Ctrl-C, and yet nobody wanted it stopped.
+    cluster.compose("restart", "--timeout=10", "head")
     cluster.wait_healthy()
     goes_on(cluster, name)
     assert name in [one["study"] for one in cluster.tuner("ls")]  # Ray's table of jobs has lost it twice
     wait_until(lambda: cluster.tuner("status", name)["state"] == "completed", seconds=600)
-    ended_whole(cluster, name)
+    ended_whole(cluster, name, epochs)
 
 
 def goes_on(cluster: Cluster, name: str) -> None:
