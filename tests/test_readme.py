@@ -12,7 +12,7 @@ from tests.processes import tuner
 from tuner import space, spec, trial
 from tuner.search import check
 
-QUICK = {"trials", "status", "recommend", "report", "ls", "methods", "datasets", "models", "doctor"}
+QUICK = {"trials", "status", "recommend", "report", "ls", "plan", "methods", "datasets", "models", "doctor"}
 
 
 def test_the_first_commands_are_the_install_and_the_tests():

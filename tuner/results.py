@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 _SHARES = ("val_accuracy", "val_ece")
@@ -72,8 +73,9 @@ class TrialState(StrEnum):
 
 
 class StudyState(StrEnum):
-    """How a study ended, or that it runs."""
+    """How a study ended, or that it runs, or waits for its turn on a cluster."""
 
+    WAITING = "waiting"
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -104,6 +106,11 @@ class TrialRecord:
     def epochs(self) -> int:
         """Return how many epochs were trained and reported."""
         return len(self.curve)
+
+    @cached_property
+    def configuration(self) -> str:
+        """Return what all trials of one configuration have in common, whatever their seeds."""
+        return json.dumps(dict(self.config or self.params), sort_keys=True, default=str)
 
     def as_json(self) -> dict[str, Any]:
         """Return the record in the form that scripts rely on (DESIGN.md, section 4)."""
@@ -229,8 +236,8 @@ def averaged(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     A mean goes as far as all of the seeds. Of a configuration that was stopped on some of them the others count.
     """
     complete = over_seeds(trials)
-    known = {_key(group.first) for group in complete}
-    others = [one for one in trials if one.state is not TrialState.COMPLETE and _key(one) not in known]
+    known = {group.first.configuration for group in complete}
+    others = [one for one in trials if one.state is not TrialState.COMPLETE and one.configuration not in known]
     stopped = _grouped([one for one in others if one.state is TrialState.PRUNED and one.curve])
     return sorted((one.averaged() for one in (*complete, *stopped)), key=lambda one: one.number)
 
@@ -263,16 +270,11 @@ def _grouped(trials: Sequence[TrialRecord]) -> list[OverSeeds]:
     """Return trials of one configuration together, as long as their seeds differ."""
     groups: dict[tuple[str, int], dict[int, TrialRecord]] = {}
     for trial in sorted(trials, key=lambda one: one.number):
-        key, place = _key(trial), 0
+        key, place = trial.configuration, 0
         while trial.seed in groups.get((key, place), {}):
             place += 1
         groups.setdefault((key, place), {})[trial.seed] = trial
     return [OverSeeds(tuple(group.values())) for group in groups.values()]
-
-
-def _key(trial: TrialRecord) -> str:
-    """Return what the trials of one configuration have in common."""
-    return json.dumps(dict(trial.config or trial.params), sort_keys=True, default=str)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -54,7 +54,7 @@ def get(port: int, path: str) -> str:
 
 
 def test_page_shows_the_study_and_its_file_and_ends_with_all_its_processes(recorded: TrackingReport, free_port: int):
-    command = f"from tuner.cli.ui import ui; ui({free_port})"
+    command = f"from tuner.cli.ui import ui; ui(port={free_port})"
     with subprocess.Popen([sys.executable, "-uc", command], stdout=subprocess.PIPE, text=True) as page:
         assert page.stdout is not None
         assert "takes some seconds" in page.stdout.readline()
@@ -73,7 +73,7 @@ def test_server_that_cannot_read_the_store_says_why(home: Path, free_port: int):
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         with pytest.raises(ServiceError, match=r"did not start: .*not a database"):
-            ui(free_port)
+            ui(port=free_port)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -81,7 +81,7 @@ def test_server_that_cannot_read_the_store_says_why(home: Path, free_port: int):
 
 def test_no_store_yet_says_to_run_a_study(free_port: int):
     with pytest.raises(UsageError, match="run a study first"):
-        ui(free_port)
+        ui(port=free_port)
 
 
 @pytest.fixture
@@ -93,19 +93,37 @@ def empty_store(home: Path) -> None:
 @pytest.mark.usefixtures("empty_store")
 def test_taken_port_is_named_with_the_way_out(taken_port: int):
     with pytest.raises(UsageError, match=f"port {taken_port} .*--port"):
-        ui(taken_port)
+        ui(port=taken_port)
 
 
 @pytest.mark.usefixtures("empty_store")
 @pytest.mark.parametrize("port", [0, 70000])
 def test_port_that_is_none_is_refused(port: int):
     with pytest.raises(UsageError, match="between 1 and 65535"):
-        ui(port)
+        ui(port=port)
 
 
 def test_tracking_server_has_its_own_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@mlflow.example:5000")
-    ui()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
+    with pytest.raises(ServiceError) as caught:
+        ui()
     shown = capsys.readouterr().out
-    assert "http://***@mlflow.example:5000/#/experiments" in shown
-    assert "secret" not in shown
+    assert "http://***@127.0.0.1:9/#/experiments" in shown  # the page may answer where the study's own is not known
+    assert "secret" not in shown + str(caught.value)
+
+
+def test_a_study_opens_as_its_view_has_it(recorded: TrackingReport, free_port: int):
+    command = f"from tuner.cli.ui import ui; ui('shown', {free_port})"
+    with subprocess.Popen([sys.executable, "-uc", command], stdout=subprocess.PIPE, text=True) as page:
+        assert page.stdout is not None
+        told = [page.stdout.readline() for _ in range(5)]
+        page.send_signal(signal.SIGINT)
+    assert told[2] == "Study shown:\n"
+    address = f"http://127.0.0.1:{free_port}/#/experiments/{recorded.experiment_id}/runs?viewStateShareKey=tuner"
+    assert told[3].endswith(f"{address}\n")
+    assert told[4].endswith(f"{address}&compareRunsMode=CHART\n")
+
+
+def test_a_study_that_mlflow_has_not_is_refused(recorded: TrackingReport, free_port: int):
+    with pytest.raises(UsageError, match="no study other; `tuner sync other`"):
+        ui("other", free_port)

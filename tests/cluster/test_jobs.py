@@ -3,63 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.head import head
 from tests.processes import tuner
-from tests.readme import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 
 SMALL = ("--set", "search.trials=2", "--set", "scheduler.name=fifo", "--set", "confirm.seeds=0", "--set", "name=small")
 
 
-def free_ports(number: int) -> list[int]:
-    """Return ports below those that Ray gives to its workers."""
-    found: list[int] = []
-    for port in range(6400, 9000):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                found.append(port)
-        if len(found) == number:
-            break
-    return found
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """Start a head with one CPU; yield the settings of who may use it."""
-    folder = tmp_path_factory.mktemp("cluster")
-    token = folder / "token"
-    token.write_text(secrets.token_hex(16))
-    token.chmod(0o600)
-    port, dashboard, agent = free_ports(3)
-    own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
-    shared = {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_worker_niceness": "0",
-    }
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    head = subprocess.Popen(
-        [
-            "ray", "start", "--head", "--block", f"--port={port}", "--num-cpus=1", f"--dashboard-port={dashboard}",
-            f"--dashboard-agent-listen-port={agent}", f"--temp-dir=/tmp/tuner-test-{port}",
-        ],
-        cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=own | shared | {"PATH": path, "PYTHONPATH": str(ROOT), "TUNER_HOME": str(folder / "home")},
-    )  # fmt: skip
-    yield shared | {"TUNER_ADDRESS": f"http://127.0.0.1:{dashboard}"}
-    os.killpg(head.pid, signal.SIGTERM)
-    head.wait(timeout=60)
+    with head(tmp_path_factory.mktemp("cluster"), cpus=1) as started:
+        yield started.settings
 
 
 def asked(home: Path, cluster: dict[str, str], *arguments: str) -> tuple[int, str, str]:
@@ -94,10 +54,36 @@ def test_a_study_is_sent_stopped_gone_on_with_and_removed(cluster, tmp_path):
     assert (code, json.loads(out)["trials"]["complete"]) == (0, 3), err
     code, out, err = tuner(tmp_path, "ls", "--json", **cluster)
     assert sorted(one["study"] for one in json.loads(out)) == ["long", "small"], err
+    for name in ("small", "long"):  # each question gets its own answer, not what was answered before
+        code, out, err = tuner(tmp_path, "status", name, "--json", **cluster)
+        assert (code, json.loads(out)["study"]) == (0, name), err
     code, out, err = tuner(tmp_path, "rm", "small", "--yes", "--json", **cluster)
     assert code == 0, err
     code, out, err = tuner(tmp_path, "status", "small", **cluster)
     assert (code, "no study named small" in err) == (2, True)
+
+
+def test_a_study_is_planned_on_the_cluster_by_its_own_file(cluster, tmp_path):
+    study = ("digits", "--set", "name=planned", "--set", "search.trials=3")
+    code, out, err = asked(tmp_path, cluster, "plan", *study, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["study"], found["places"], found["search"]["trials"]) == ("planned", 1, 3)
+    code, out, err = tuner(tmp_path, "plan", *study, "--set", "resources.gpus=2", "--json", **cluster)
+    assert code == 2, err
+    assert "the largest that fits is resources.cpus: 1, resources.gpus: 0" in json.loads(out)["never"]
+
+
+def test_the_doctor_looks_at_every_node(cluster, tmp_path):
+    code, out, err = asked(tmp_path, cluster, "doctor", "--data", str(ROOT), "--json")
+    found = {one["name"]: one for one in json.loads(out)["checks"]}
+    wrong = {name: one for name, one in found.items() if one["ok"] is False}
+    assert (code, wrong) == (0, {}), err
+    assert {"ray access", "versions", "there: nodes", "there: clocks", "there: home on nodes"} <= found.keys()
+    assert "1 answer" in found["there: nodes"]["found"]
+    code, out, err = tuner(tmp_path, "doctor", "--data", "/nowhere/data", "--json", **cluster)
+    found = {one["name"]: one for one in json.loads(out)["checks"]}
+    assert (code, found["there: data on nodes"]["ok"]) == (3, False)
 
 
 def test_nobody_gets_in_with_another_token(cluster, tmp_path):

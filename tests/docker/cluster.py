@@ -17,7 +17,7 @@ from typing import Any
 from tests.readme import ROOT
 
 HEALTHY_SECONDS = 180
-SERVERS = ("postgres", "mlflow", "head", "worker")
+SERVERS = ("postgres", "mlflow", "head", "supervisor", "worker")
 
 
 def engine() -> str | None:

@@ -6,7 +6,9 @@ import re
 import threading
 import time
 
+import psycopg
 import pytest
+from sqlalchemy import text
 
 from tests.search.conftest import again, begin, drive, metrics, rising, train
 from tests.search.postgres import PASSWORD, binaries, running
@@ -191,3 +193,26 @@ def test_a_driver_that_waited_longer_than_its_lease_lasts_keeps_it_where_nobody_
         time.sleep(0.6)
         assert held.holds()
         restart.join()
+
+
+def test_the_doctor_tells_an_empty_database_from_one_in_use_and_one_of_other_tables(server, load):
+    assert "empty: the first study makes its tables" in database.probe()
+    assert "empty" in database.probe()  # it made none
+    begin(load())
+    assert "tables of version" in database.probe()
+    with database.engine().begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'v2.6.0.a'"))
+    with pytest.raises(ServiceError, match=r"tables at postgresql://127.*of version v2\.6\.0\.a, .* upgrade"):
+        database.probe()
+
+
+def test_the_doctor_finds_a_user_who_may_make_no_tables(server, monkeypatch):
+    base = server.new_base()
+    with psycopg.connect(server.address(base=base), autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS nobody")
+        connection.execute(f"CREATE ROLE nobody LOGIN PASSWORD '{PASSWORD}'")
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    monkeypatch.setenv("TUNER_STORAGE_URL", server.address(base=base).replace("//tuner:", "//nobody:"))
+    with pytest.raises(ServiceError, match="may not make tables"):
+        database.probe()
+    monkeypatch.setenv("TUNER_STORAGE_URL", server.address(base=server.new_base()))

@@ -14,9 +14,12 @@ from optuna.storages import RDBStorage
 from tests.search.conftest import begin, metrics
 from tuner.errors import StudyFailed, UsageError
 from tuner.results import StudyState
-from tuner.search import lease, storage, stored, study
+from tuner.search import holder, lease, storage, stored, study
 from tuner.search.cell import DatabaseCell, FileCell
 from tuner.search.lease import only_driver, take
+from tuner.search.queue import Claim
+from tuner.search.session import Node
+from tuner.search.waiting import begins
 
 HOLD = """
 import sys, time
@@ -104,7 +107,7 @@ def test_a_driver_killed_here_is_replaced_at_once(other_driver):
 
 def test_a_driver_elsewhere_is_replaced_when_it_has_been_silent_for_a_minute(cell, monkeypatch):
     elsewhere = take(cell, "one", nothing)
-    monkeypatch.setattr(lease, "_machine", lambda: "another")
+    monkeypatch.setattr(holder, "machine", lambda: "another")
     with pytest.raises(UsageError, match="being run by"):
         take(cell, "one", nothing)
     monkeypatch.setattr(lease, "EXPIRY_SECONDS", -1.0)
@@ -189,5 +192,33 @@ def test_a_killed_drivers_study_reads_as_interrupted(load):
 
 
 def test_process_numbers_used_again_are_not_taken_for_the_driver():
-    holder = lease.Holder("here", lease._machine(), os.getpid(), "1", 0.0, "key")
-    assert holder.is_gone()
+    assert holder.Holder("here", holder.machine(), os.getpid(), "1", 0.0, "key").is_gone()
+
+
+def test_twenty_studies_at_once_never_have_more_than_the_places(tmp_path):
+    nodes, running, most, begun = [Node(2, 0), Node(1, 0)], set(), [], []
+
+    def drive(number: int) -> None:
+        name = f"study-{number}"
+        claim = Claim("cluster", number % 2, float(number), 1, 0)
+        with only_driver(name) as held:
+            held.claim(claim)
+            start.wait(60)
+            while not begins(name, held, claim, nodes):
+                time.sleep(0.01)
+            begun.append(name)
+            running.add(name)
+            most.append(len(running))
+            time.sleep(0.3)
+            running.remove(name)
+
+    start = threading.Barrier(20)
+    threads = [threading.Thread(target=drive, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(begun) == 20
+    assert 1 < max(most) <= 3
+    urgent = {f"study-{number}" for number in range(1, 20, 2)}
+    assert urgent <= set(begun[: len(urgent) + 2])  # they come first; three begin side by side

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.search.conftest import begin, drive, rising, train
 from tuner.results import StudyState
 from tuner.search import storage, study, sync
-from tuner.tracking import Tracking, child_runs, destination, spool_folder
+from tuner.tracking import DatasetInput, Tracking, child_runs, destination, ids, spool_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside MLflow
 
@@ -68,6 +69,21 @@ def test_study_whose_server_was_away_is_sent_later_once(load, client, monkeypatc
 
     assert sync.send(loaded).unsent == 0
     assert everything(client, loaded.name) == first
+
+
+def test_another_mlflow_is_told_what_the_study_ran_with(load, client, monkeypatch: pytest.MonkeyPatch, tmp_path):
+    loaded = load("search.trials=1")
+    search = begin(loaded)
+    drive(search, rising)
+    storage.set_state(search.study, id="one", state=StudyState.COMPLETED.value)
+    storage.set_state(search.study, environment={"environment.torch": "1.2.3"})
+    data = DatasetInput("digits", "0123", "tuner:digits", profile={"classes": 10})
+    storage.set_state(search.study, dataset=asdict(data))
+    assert sync.send(loaded).unsent == 0
+    run = client.get_run(ids(loaded.name, identity="one").run_id)
+    assert run.data.tags["environment.torch"] == "1.2.3"
+    (used,) = run.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("digits", "0123")
 
 
 def test_what_waited_on_disk_is_not_needed(load, client, monkeypatch: pytest.MonkeyPatch):

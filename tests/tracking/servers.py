@@ -24,6 +24,7 @@ class Server:
     folder: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    arguments: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -37,7 +38,7 @@ class Server:
         own["MLFLOW_BACKEND_STORE_URI"] = f"sqlite:///{self.folder / 'mlflow.db'}"
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *command, *stores],
+                [sys.executable, *command, *stores, *self.arguments],
                 env={key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")} | own | settings,
                 cwd=self.folder,
                 stdout=log,
@@ -69,10 +70,10 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path, **settings: str) -> Iterator[Server]:
+def served(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    server = Server(folder, port)
+    server = Server(folder, port, arguments=arguments)
     try:
         server.start(**settings)
         yield server

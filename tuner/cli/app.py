@@ -27,6 +27,16 @@ Address = Annotated[
     str | None,
     typer.Option("--address", metavar="URL", help="A cluster's dashboard, http://HOST:8265; else TUNER_ADDRESS."),
 ]
+WorkingDir = Annotated[
+    Path | None, typer.Option(help="The folder with your own code (models, data sets); it travels to the cluster.")
+]
+Priority = Annotated[
+    int | None,
+    typer.Option(
+        help="On a cluster: of the studies that wait, those with a higher one begin first. Else 0, or as before."
+    ),
+]
+By = Annotated[str, typer.Option(hidden=True, help="Who asks, by his own word: for the cluster's audit log.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one leaf: trial.training.epochs=3")
 ]
@@ -37,9 +47,9 @@ def _answered_there(arguments: list[str], address: str | None, json: bool) -> No
     from tuner.cluster import is_meant
 
     if is_meant(address):
-        from tuner.cli import cluster
+        from tuner.cli import asking
 
-        raise typer.Exit(cluster.ask(arguments, address, json))
+        raise typer.Exit(asking.ask(arguments, address, json))
 
 
 class Form(StrEnum):
@@ -65,13 +75,14 @@ def run(
     or_resume: Annotated[
         bool, typer.Option("--or-resume", help="Where a study of this name and file exists, go on with it.")
     ] = False,
+    priority: Priority = None,
     json: Json = False,
 ) -> None:
     """Run a study here: start Ray in-process, or join RAY_ADDRESS."""
     from tuner.cli import run as command
 
-    code = command.run(study, overrides or [], smoke=smoke, fork=fork, as_json=json, or_resume=or_resume)
-    raise typer.Exit(code)
+    options = {"smoke": smoke, "fork": fork, "or_resume": or_resume}
+    raise typer.Exit(command.run(study, overrides or [], **options, as_json=json, priority=priority))
 
 
 @app.command()
@@ -83,6 +94,8 @@ def resume(
     ] = None,
     *,
     address: Address = None,
+    working_dir: WorkingDir = None,
+    priority: Priority = None,
     json: Json = False,
 ) -> None:
     """Go on with a study after any interruption, here or on a cluster."""
@@ -90,8 +103,9 @@ def resume(
     from tuner.cluster import is_meant
 
     if is_meant(address):
-        raise typer.Exit(cluster.resume(study, overrides or [], address, json))
-    raise typer.Exit(run.resume(study, overrides or [], json))
+        sending = cluster.Sending(working_dir, priority, json)
+        raise typer.Exit(cluster.resume(study, overrides or [], address, sending))
+    raise typer.Exit(run.resume(study, overrides or [], json, priority))
 
 
 @app.command()
@@ -100,17 +114,16 @@ def submit(
     overrides: Overrides = None,
     *,
     address: Address = None,
-    working_dir: Annotated[
-        Path | None, typer.Option(help="The folder with your own code (models, data sets); it travels with the study.")
-    ] = None,
+    working_dir: WorkingDir = None,
+    priority: Priority = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Say what was submitted, and leave.")] = False,
     json: Json = False,
 ) -> None:
     """Run a study on a cluster as a Ray job: follow its output, exit as it does. The same study again joins it."""
     from tuner.cli import cluster
 
-    code = cluster.submit(study, overrides or [], address, working_dir=working_dir, no_wait=no_wait, as_json=json)
-    raise typer.Exit(code)
+    sending = cluster.Sending(working_dir, priority, json)
+    raise typer.Exit(cluster.submit(study, overrides or [], address, sending, no_wait=no_wait))
 
 
 @app.command()
@@ -141,11 +154,23 @@ def wait(
 
 
 @app.command()
-def stop(study: Name, *, address: Address = None, json: Json = False) -> None:
+def stop(study: Name, *, address: Address = None, by: By = "", json: Json = False) -> None:
     """Stop a study cleanly, here or on a cluster; `resume` goes on with it."""
-    from tuner.cli import cluster
+    from tuner.cli import asking
 
-    cluster.stop(study, address, json)
+    asking.stop(study, address, by, json)
+
+
+@app.command()
+def supervise(
+    *,
+    address: Address = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once, and leave.")] = False,
+) -> None:
+    """Go on with the studies whose driver died with a cluster's head: a service that the cluster itself runs."""
+    from tuner.cli import supervise as command
+
+    command.supervise(address, once=once)
 
 
 @app.command()
@@ -154,12 +179,13 @@ def rm(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Really.")] = False,
     address: Address = None,
+    by: By = "",
     json: Json = False,
 ) -> None:
     """Remove what is stored of a study, here or on a cluster; its MLflow runs stay."""
-    from tuner.cli import cluster
+    from tuner.cli import asking
 
-    raise typer.Exit(cluster.remove(study, yes, address, json))
+    raise typer.Exit(asking.remove(study, address, yes=yes, by=by, as_json=json))
 
 
 @app.command()
@@ -214,6 +240,20 @@ def validate(study: File, overrides: Overrides = None, json: Json = False) -> No
     from tuner.cli import validate as command
 
     command.validate(study, overrides or [], json)
+
+
+@app.command()
+def plan(study: File, overrides: Overrides = None, *, address: Address = None, json: Json = False) -> None:
+    """Say what a study will cost, by trying a trial: memory, seconds, epochs, hours, disk, and what would never run."""
+    from tuner.cluster import is_meant
+
+    if is_meant(address):
+        from tuner.cli import asking
+
+        raise typer.Exit(asking.plan(study, overrides or [], address, json))
+    from tuner.cli import plan as command
+
+    raise typer.Exit(command.plan(study, overrides or [], json))
 
 
 @app.command()
@@ -327,8 +367,19 @@ def ui(
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
-    """Say what works here: Ray, GPUs, MLflow, storage, authentication, disk, shared memory."""
+def doctor(
+    *,
+    address: Address = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="PATH", help="A folder that has to be here, and on every node."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what works, here or on a cluster, and what to do where something does not."""
     from tuner.cli import doctor as command
+    from tuner.cluster import is_meant
 
-    raise typer.Exit(command.doctor(json))
+    if is_meant(address):
+        raise typer.Exit(command.elsewhere(address, json, data or ()))
+    raise typer.Exit(command.doctor(json, data or ()))

@@ -1,40 +1,32 @@
-"""`tuner submit` and what goes with it: studies on a cluster, watched and stopped from here.
-
-Questions (`ls`, `status`, ...) are answered on the cluster by a job of seconds: its storage knows every study, also
-those that Ray's job table has lost.
-"""
+"""`tuner submit` and what goes with it: studies sent to a cluster as jobs, and watched from here."""
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from tuner import spec
-from tuner.cli import output
-from tuner.cluster import STUDY, Cluster, Job, Order, digest, is_meant, packed
+from tuner.cli import asking, output
+from tuner.cluster import STUDY, Cluster, Job, Order, digest, packed
 from tuner.cluster import address as address_of
-from tuner.errors import ServiceError, UsageError
+from tuner.errors import UsageError
 from tuner.home import check_name
-from tuner.search import lease, storage
 from tuner.tracking import destination
 
-_STOP_SECONDS = 120.0
 _TIME_IS_UP = 4
 
 
-def submit(
-    source: str,
-    overrides: Sequence[str],
-    address: str | None,
-    *,
-    working_dir: Path | None,
-    no_wait: bool,
-    as_json: bool,
-) -> int:
+class Sending(NamedTuple):
+    """How a study is sent: with which folder of one's own code, how soon it is to begin, what its job is to write."""
+
+    working_dir: Path | None = None
+    priority: int | None = None
+    as_json: bool = False
+
+
+def submit(source: str, overrides: Sequence[str], address: str | None, how: Sending, *, no_wait: bool) -> int:
     """Send a study to a cluster, or join the job that runs it; return the job's exit code, 0 without waiting."""
     loaded = spec.load(source, overrides)
     cluster = Cluster(address_of(address))
@@ -42,23 +34,27 @@ def submit(
     job = _running(cluster, loaded.name, mark)
     joined = job is not None
     if job is None:
-        order = Order(("run", STUDY, "--or-resume", *_json(as_json)))
-        with packed(order, loaded.source, working_dir) as folder:
-            job = cluster.submit(loaded.name, folder, mark, environment=_environment(as_json))
-    return _follow(cluster, job, joined=joined, no_wait=no_wait, as_json=as_json)
+        with packed(_order(("run", STUDY, "--or-resume"), how), loaded.source, how.working_dir) as folder:
+            job = cluster.submit(loaded.name, folder, mark, environment=asking.environment(how.as_json))
+    return _follow(cluster, job, joined=joined, no_wait=no_wait, as_json=how.as_json)
 
 
-def resume(name: str, overrides: Sequence[str], address: str | None, as_json: bool) -> int:
+def resume(name: str, overrides: Sequence[str], address: str | None, how: Sending) -> int:
     """Go on with a study on a cluster, and return the job's exit code."""
     check_name(name)
     cluster = Cluster(address_of(address))
     job = _running(cluster, name, None)
     joined = job is not None
     if job is None:
-        changes = [argument for override in overrides for argument in ("--set", override)]
-        with packed(Order(("resume", name, *changes, *_json(as_json)))) as folder:
-            job = cluster.submit(name, folder, "", environment=_environment(as_json))
-    return _follow(cluster, job, joined=joined, no_wait=False, as_json=as_json)
+        job = send_resume(cluster, name, overrides, how)
+    return _follow(cluster, job, joined=joined, no_wait=False, as_json=how.as_json)
+
+
+def send_resume(cluster: Cluster, name: str, overrides: Sequence[str], how: Sending) -> Job:
+    """Send a job that goes on with a study."""
+    changes = [argument for override in overrides for argument in ("--set", override)]
+    with packed(_order(("resume", name, *changes), how), None, how.working_dir) as folder:
+        return cluster.submit(name, folder, "", environment=asking.environment(how.as_json))
 
 
 def logs(name: str, address: str | None, follow: bool) -> None:
@@ -73,78 +69,8 @@ def wait(name: str, address: str | None, seconds: float | None, as_json: bool) -
     """Wait for a study's latest job, and return its exit code."""
     cluster = Cluster(address_of(address))
     job = cluster.wait(cluster.current(name).id, seconds)
-    _tell(job, as_json)
-    return _exit_code(job) if job.is_over else _TIME_IS_UP
-
-
-def stop(name: str, address: str | None, as_json: bool) -> None:
-    """Ask a study's driver to end; on a cluster wait until it has."""
-    if not is_meant(address):
-        lease.stop_driver(name)
-        if output.wants_json(as_json):
-            output.print_json({"study": name, "asked_to_stop": True})
-        else:
-            output.print_tables(f"study {name} is asked to stop; to go on: tuner resume {name}")
-        return
-    cluster = Cluster(address_of(address))
-    job = cluster.current(name)
-    if not job.is_over:
-        cluster.stop(job.id)
-        job = cluster.wait(job.id, _STOP_SECONDS)
-    if not job.is_over:
-        raise ServiceError(f"job {job.id} has been asked to stop, and still runs after {_STOP_SECONDS:.0f} seconds")
-    _tell(job, as_json)
-
-
-def remove(name: str, yes: bool, address: str | None, as_json: bool) -> int:
-    """Remove what is stored of a study, and return the exit code."""
-    check_name(name)
-    if not yes:
-        raise UsageError(f"rm removes every trial and checkpoint of study {name} for good: tuner rm {name} --yes")
-    if not is_meant(address):
-        return _remove_here(name, as_json)
-    cluster = Cluster(address_of(address))
-    jobs = cluster.jobs(name)
-    if any(not job.is_over for job in jobs):
-        raise UsageError(f"study {name} is running; first: tuner stop {name} --address {cluster.address}")
-    code = ask(["rm", name, "--yes"], address, as_json)
-    if code == 0:
-        for job in jobs:
-            cluster.forget(job.id)
-    return code
-
-
-def ask(arguments: Sequence[str], address: str | None, as_json: bool) -> int:
-    """Let the cluster answer a command of its own studies, print the answer, and return its exit code."""
-    cluster = Cluster(address_of(address))
-    wants_json = output.wants_json(as_json)
-    sys.stderr.write(f"asking the cluster at {cluster.address} ...\n")
-    with packed(Order((*arguments, *_json(wants_json)))) as folder:
-        job = cluster.submit(arguments[0], folder, "", kind="question", environment=_environment(wants_json))
-    parts: list[str] = []
-    job = cluster.wait(job.id, told=parts.append)
-    answer = "".join(parts)
-    cluster.forget(job.id)
-    code = _exit_code(job)
-    document = _document(answer) if wants_json and code == 0 else None
-    if document is not None:
-        output.print_json(document)
-    else:
-        (sys.stdout if code == 0 else sys.stderr).write(answer or f"{job.message}\n")
-    return code
-
-
-def _remove_here(name: str, as_json: bool) -> int:
-    if not storage.exists(name):
-        raise UsageError(f"no study named {name} {storage.place()}; see `tuner ls`")
-    if lease.is_driven(name):
-        raise UsageError(f"study {name} is running; first: tuner stop {name}")
-    storage.delete(name)
-    if output.wants_json(as_json):
-        output.print_json({"study": name, "removed": True})
-    else:
-        output.print_tables(f"study {name} is removed; its MLflow runs stay")
-    return 0
+    asking.tell(job, as_json)
+    return asking.exit_code(job) if job.is_over else _TIME_IS_UP
 
 
 def _running(cluster: Cluster, name: str, mark: str | None) -> Job | None:
@@ -193,44 +119,10 @@ def _follow(cluster: Cluster, job: Job, *, joined: bool, no_wait: bool, as_json:
         sys.stderr.write(f"\nthe job goes on; to follow it: tuner logs -f {job.study} {here}; to stop it: tuner stop\n")
         raise
     if wants_json:
-        output.print_json(_document("".join(parts)) or job.as_json())
-    return _exit_code(job)
+        output.print_json(asking.document("".join(parts)) or job.as_json())
+    return asking.exit_code(job)
 
 
-def _tell(job: Job, as_json: bool) -> None:
-    if output.wants_json(as_json):
-        output.print_json(job.as_json())
-    else:
-        output.print_tables(f"study {job.study}: job {job.id} {job.state}")
-
-
-def _exit_code(job: Job) -> int:
-    """Return what the job's own command exited with; a stopped one counts as interrupted."""
-    if job.state == "succeeded":
-        return 0
-    return 130 if job.state == "stopped" else job.exit_code or 1
-
-
-def _json(wanted: bool) -> tuple[str, ...]:
-    return ("--json",) if wanted else ()
-
-
-def _environment(as_json: bool) -> dict[str, str]:
-    """Return what the job's output depends on."""
-    if output.wants_json(as_json):
-        return {}
-    return {output.OUTPUT_VARIABLE: "people", "COLUMNS": str(shutil.get_terminal_size().columns)}
-
-
-def _document(text: str) -> Any:
-    """Return the JSON document that stands in a job's output, on lines of its own; None where there is none."""
-    decoder, lines = json.JSONDecoder(), text.splitlines(keepends=True)
-    start = 0
-    for line in lines:
-        if line.startswith(("{", "[")):
-            try:
-                return decoder.raw_decode(text, start)[0]
-            except ValueError:
-                pass
-        start += len(line)
-    return None
+def _order(arguments: Sequence[str], how: Sending) -> Order:
+    priority = [] if how.priority is None else [f"--priority={how.priority}"]
+    return Order((*arguments, *priority, *asking.json_flag(how.as_json)))

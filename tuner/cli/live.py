@@ -58,7 +58,7 @@ class Progress:
     def summary(self) -> list[str]:
         """Return the display's lines without the table of running trials."""
         if self._epochs_before is None:
-            return [f"loading the data and starting Ray, {words.duration(time.monotonic() - self._start)}"]
+            return [self.note or f"loading the data and starting Ray, {words.duration(time.monotonic() - self._start)}"]
         counts = {state: sum(trial.state is state for trial in self.trials.values()) for state in TrialState}
         waiting = sum(map(_is_waiting, self.trials.values()))
         paused = f"{waiting} waiting, " if waiting else ""

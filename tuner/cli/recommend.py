@@ -18,7 +18,7 @@ def confirm(name: str, overrides: Sequence[str], as_json: bool) -> int:
     """Train a study's finalists on fresh seeds, as far as that is missing, and return the exit code."""
     loaded = spec.load(run.kept_file(name), overrides)
     progress = live.Progress(loaded.objective.metric, loaded.objective.mode == "max", 0, loaded.epochs)
-    with run.interruptible(), output.others_on_stderr(), live.shown(progress):
+    with run.waiting_as("confirm", as_json), run.interruptible(), output.others_on_stderr(), live.shown(progress):
         result = study.confirm_again(loaded, run.observing(progress, loaded.epochs))
         page, complaints = report.after(result)
     found = result.recommendation

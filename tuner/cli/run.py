@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from tuner import spec
 from tuner.cli import live, output, race, report, verdict
-from tuner.errors import UsageError
+from tuner.errors import ServiceError, UsageError
 from tuner.home import study_directory, write_whole
 from tuner.report import words
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState, over_seeds
@@ -22,6 +23,8 @@ from tuner.search import lease, storage, stored, study
 from tuner.search.confirm import ConfirmationBegun
 from tuner.search.observer import Observer
 from tuner.search.running import Begun
+from tuner.search.waiting import NotYet
+from tuner.tracking import destination, probe_artifacts
 
 EXIT_CODES = {
     StudyState.COMPLETED: 0,
@@ -39,14 +42,21 @@ _SMOKE = (
 
 
 def run(
-    source: str, overrides: Sequence[str], *, smoke: bool, fork: bool, as_json: bool, or_resume: bool = False
+    source: str,
+    overrides: Sequence[str],
+    *,
+    smoke: bool,
+    fork: bool,
+    as_json: bool,
+    or_resume: bool = False,
+    priority: int | None = None,
 ) -> int:
     """Run a study file and return the exit code; with `or_resume` go on with the study of its name, if there is one."""
     loaded = spec.load(source, overrides)
     if or_resume and (fork or smoke):
         raise UsageError("--or-resume goes on with what there is, --fork and --smoke begin afresh: choose one")
     if or_resume and storage.exists(loaded.name):
-        return _carry_out(loaded, as_json, resuming=True)
+        return _carry_out(loaded, as_json, resuming=True, priority=priority)
     if fork and smoke:
         raise UsageError("--smoke always starts afresh; leave --fork out")
     if fork:
@@ -57,15 +67,15 @@ def run(
             raise UsageError(f"{name} is running; wait for it")
         storage.delete(name)
         loaded = spec.load(source, [*overrides, *_SMOKE, f"name={name}"])
-    return _carry_out(loaded, as_json, resuming=False)
+    return _carry_out(loaded, as_json, resuming=False, priority=priority)
 
 
-def resume(name: str, overrides: Sequence[str], as_json: bool) -> int:
+def resume(name: str, overrides: Sequence[str], as_json: bool, priority: int | None = None) -> int:
     """Go on with a study and return the exit code."""
     loaded = spec.load(kept_file(name), overrides)
     if loaded.name != name:
         raise UsageError(f"study {name} keeps its name, read {loaded.name}; to begin another: tuner run FILE --fork")
-    return _carry_out(loaded, as_json, resuming=True)
+    return _carry_out(loaded, as_json, resuming=True, priority=priority)
 
 
 def kept_file(name: str) -> str:
@@ -96,7 +106,7 @@ def _free_name(name: str) -> str:
     return name if name not in taken else next(one for one in candidates if one not in taken)
 
 
-def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
+def _carry_out(loaded: spec.StudySpec, as_json: bool, *, resuming: bool, priority: int | None) -> int:
     metric, mode = loaded.objective.metric, loaded.objective.mode
     progress = live.Progress(metric, mode == "max", loaded.search.trials, loaded.epochs)
     terminal = sys.stderr.isatty()
@@ -107,11 +117,13 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
         progress.begin(what.trials, what.ended)
         sys.stderr.write(f"study {loaded.name}: {what.slots} trials at a time; MLflow: {what.tracking_uri}\n")
         sys.stderr.writelines(f"{note}\n" for note in what.notes)
+        if destination().is_server:  # beside the study: nothing that MLflow does or fails to do holds it up
+            threading.Thread(target=_try_artifacts, name="tuner-artifacts", daemon=True).start()
 
     carry_out = study.resume if resuming else study.run
-    with interruptible(), output.others_on_stderr(), live.shown(progress):
+    with waiting_as("resume", as_json), interruptible(), output.others_on_stderr(), live.shown(progress):
         heard_by = [progress] if terminal else [live.Lines()]
-        result = carry_out(loaded, heard_by, begun, observing(progress, loaded.epochs))
+        result = carry_out(loaded, heard_by, begun, observing(progress, loaded.epochs), priority=priority)
         page, complaints = report.after(result)
     if output.wants_json(as_json):
         output.print_json(result.as_json() | {"report": page})
@@ -125,6 +137,23 @@ def _carry_out(loaded: spec.StudySpec, as_json: bool, resuming: bool) -> int:
         more = " --set limits...=MORE" if result.state is StudyState.OUT_OF_BUDGET else ""
         sys.stderr.write(f"to go on: tuner resume {result.study}{more}\n")
     return EXIT_CODES[result.state]
+
+
+def _try_artifacts() -> None:
+    """Say at the beginning, rather than hours later, that MLflow's server cannot keep files."""
+    try:
+        probe_artifacts(destination())
+    except ServiceError as error:
+        sys.stderr.write(f"warning: {error}; the study goes on, `tuner doctor` says more\n")
+
+
+@contextmanager
+def waiting_as(command: str, as_json: bool) -> Iterator[None]:
+    """Where a study in the block has to wait for its turn on a cluster, wait, and go on by a command."""
+    try:
+        yield
+    except NotYet as not_yet:
+        not_yet.wait_as([command, not_yet.name, *(["--json"] if as_json else [])])
 
 
 @contextmanager
@@ -168,7 +197,7 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
     head.add_row("epochs", f"{result.epochs_trained} in {words.duration(result.seconds)}")
     if result.best:
         head.add_row("best network", result.network or "not kept")
-    head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui")
+    head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui {result.study}")
     answer = [] if result.recommendation is None else verdict.renderables(result.recommendation)
     return [trials_table(result.trials, metric, maximise), head, *answer]
 

@@ -12,7 +12,7 @@ from tuner.cli import output, run
 from tuner.errors import ServiceError, UsageError
 from tuner.report import words
 from tuner.results import StudyResult, StudyState
-from tuner.search import recommendation, storage, stored
+from tuner.search import recommendation, storage, stored, supervision, waiting
 from tuner.search.safety import Safety
 from tuner.tracking import destination, elsewhere
 
@@ -27,7 +27,9 @@ def ls(as_json: bool) -> None:
     for row in rows:
         counts = row["trials"]
         values = [_shown(row["metric"], row[key]) for key in ("best", "baseline")]
-        table.add_row(row["study"], row["state"], *(str(count) for count in counts.values()), *values)
+        table.add_row(
+            row["study"], _state(row["state"], row["queue"]), *(str(count) for count in counts.values()), *values
+        )
     output.print_tables(table if rows else "no studies yet; start one with: tuner run digits")
 
 
@@ -43,11 +45,14 @@ def status(name: str, as_json: bool) -> None:
     result = recommendation.added_to(stored.stored(name))
     metric, maximise = stored.objective(name)
     stopping = stored.stopping(name, result.trials)
-    notes = stored.notes(name)
+    queue = waiting.place(name)
+    notes = [*stored.notes(name), *supervision.notes(name)]
     if output.wants_json(as_json):
         judged = None if stopping is None else stopping.as_json()
-        output.print_json(result.as_json() | {"metric": metric, "stopping": judged, "notes": list(notes)})
+        output.print_json(result.as_json() | {"metric": metric, "stopping": judged, "notes": notes, "queue": queue})
         return
+    if queue is not None:
+        notes.insert(0, f"{name}: {_state(result.state, queue)}, priority {queue['priority']}")
     output.print_tables(*run.summary(result, metric, maximise), *notes)
     if stopping is not None:
         output.print_tables(*_stopping(stopping, metric))
@@ -89,6 +94,7 @@ def _overview(name: str) -> dict[str, Any] | None:
     return {
         "study": name,
         "state": StudyState(result.state).value,
+        "queue": waiting.place(name),
         "trials": result.counts(),
         "metric": stored.objective(name)[0],
         "best": best,
@@ -96,6 +102,10 @@ def _overview(name: str) -> dict[str, Any] | None:
         "seconds": round(result.seconds, 3),
         "epochs_trained": result.epochs_trained,
     }
+
+
+def _state(state: str, queue: dict[str, int] | None) -> str:
+    return state if queue is None else f"{state} ({waiting.in_words(queue['place'], queue['of'])})"
 
 
 def _stopping(stopping: Safety, metric: str) -> list[Table | str]:

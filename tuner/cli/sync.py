@@ -26,7 +26,7 @@ def sync(name: str, as_json: bool) -> int:
     if output.wants_json(as_json):
         output.print_json(sent.as_json())
     elif not sent.unsent:
-        output.print_tables(f"MLflow at {sent.tracking['uri']} has all of study {name}; open it with: tuner ui")
+        output.print_tables(f"MLflow at {sent.tracking['uri']} has all of study {name}; open it with: tuner ui {name}")
     if sent.unsent:
         sys.stderr.write(f"error: MLflow lacks {sent.unsent} records of study {name}: {sent.error}\n")
         return ServiceError.exit_code

@@ -45,7 +45,7 @@ def ui(study: str | None = None, port: int = 5000, host: str = "127.0.0.1") -> N
     where = destination()
     if where.is_server:
         typer.echo(f"The runs are on a tracking server; open {where.shown}/#/experiments in a browser.")
-        _tell_of(study, where.shown)
+        _tell_of(study, where)
         return
     if where.database is not None and not where.database.exists():
         raise UsageError(f"there is no store at {where.database} yet; run a study first, for example: tuner run digits")
@@ -55,7 +55,7 @@ def ui(study: str | None = None, port: int = 5000, host: str = "127.0.0.1") -> N
     typer.echo("Starting MLflow's page, which takes some seconds ...")
     try:
         with _server(where, host, port) as server:
-            _tell_of(study, f"http://{_shown(host)}:{port}")
+            _tell_of(study, Destination(f"http://{_shown(host)}:{port}"))
             server.wait()
     except KeyboardInterrupt:
         typer.echo("Stopped.")
@@ -83,16 +83,16 @@ def _server(where: Destination, host: str, port: int) -> Iterator[subprocess.Pop
             _stop(server)
 
 
-def _tell_of(study: str | None, address: str) -> None:
+def _tell_of(study: str | None, at: Destination) -> None:
     """Say where a study's own page is.
 
     Raises:
         UsageError: MLflow has no such study.
     """
-    found = elsewhere.experiment(Destination(address), study)
+    found = elsewhere.experiment(at, study)
     if found is not None:
         name, number = found
-        typer.echo(f"Study {name}:\n  its trials: {page(address, number)}\n  as charts: {charts(address, number)}")
+        typer.echo(f"Study {name}:\n  its trials: {page(at.shown, number)}\n  as charts: {charts(at.shown, number)}")
     elif study is not None:
         raise UsageError(f"MLflow has no study {study}; `tuner sync {study}` sends it one that is stored here")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -179,11 +181,12 @@ class Cluster:
             time.sleep(_FIRST_PAUSE)
 
     def _next_id(self, name: str, kind: str) -> str:
+        """Return an id that no job ever had: Ray keeps the output of those that were forgotten, and would add to it."""
         stem = f"tuner-{kind}-{name}-"
         with self._told():
             taken = [one.submission_id or "" for one in self._client.list_jobs()]
-        numbers = [int(one[len(stem) :]) for one in taken if one.startswith(stem) and one[len(stem) :].isdigit()]
-        return f"{stem}{max(numbers, default=0) + 1}"
+        numbers = [int(found[1]) for one in taken if (found := re.fullmatch(rf"{re.escape(stem)}(\d+)-[0-9a-f]+", one))]
+        return f"{stem}{max(numbers, default=0) + 1}-{secrets.token_hex(3)}"
 
     def _refuse_other_ray(self) -> None:
         """Refuse a cluster whose Ray is of another minor version: its jobs may not understand each other.

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,10 +26,14 @@ _ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.pyc", ".*_c
 
 @dataclass(frozen=True)
 class Order:
-    """What a job is to do: `tuner` with these arguments. `version` is that of the tuner that ordered it."""
+    """What a job is to do: `tuner` with these arguments. `version` is that of the tuner that ordered it.
+
+    `has_code` says that somebody's own code travels along.
+    """
 
     arguments: tuple[str, ...]
     version: str = version("mixup-tuner")
+    has_code: bool = False
 
     def as_json(self) -> str:
         """Return it as the text that travels."""
@@ -44,7 +48,7 @@ def read(path: Path) -> Order:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Order(tuple(map(str, found["arguments"])), str(found["version"]))
+        return Order(tuple(map(str, found["arguments"])), str(found["version"]), bool(found.get("has_code")))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no order of the tuner: {error}") from error
 
@@ -63,6 +67,7 @@ def packed(order: Order, study_file: str | None = None, working_dir: Path | None
         else:
             _copy(working_dir, folder)
         (folder / FOLDER).mkdir()
+        order = replace(order, has_code=working_dir is not None)
         (folder / ORDER).write_text(order.as_json(), encoding="utf-8")
         if study_file is not None:
             (folder / STUDY).write_text(study_file, encoding="utf-8")

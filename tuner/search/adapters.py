@@ -21,7 +21,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tuner.results import EpochMetrics
-from tuner.search import session
+from tuner.search import session, sharing
 from tuner.search.search import Search
 
 _LEAST_SILENCE_SECONDS = 600.0
@@ -75,12 +75,18 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
 
     A trial whose process is lost ends for Ray, and the search hands it out again: Ray's own retries would count the
     loss of a node against the trial, and end the next trial where an idle process was lost.
+
+    With `packs` as many trials share a GPU as were measured to fit: where memory runs out all the same, one fewer from
+    then on.
     """
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, *, packs: bool = False) -> None:
         super().__init__()
         self._search = search
+        self._packs = packs
+        self._gpus = search.spec.resources.gpus_known
         self._kept_actors = 0
+        self._kept_like: Any = None
         self._followed_at = float("-inf")
         self._waits = False
 
@@ -95,8 +101,14 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         other process is killed, and the next trial waits seconds for a new one. There is no public setting for it.
         """
         super().on_trial_add(tune_controller, trial)
+        if self._gpus != self._search.spec.resources.gpus_known:
+            trial.update_resources(asked_of_ray(self._search.spec.resources.cpus, self._gpus))
+        kept, like = _controller(tune_controller)._actor_cache, trial.placement_group_factory
+        if like != self._kept_like:
+            kept.decrease_max(self._kept_like, self._kept_actors)  # those with another share of a GPU are let go
+            self._kept_like, self._kept_actors = like, 0
         more, self._kept_actors = self._search.slots - self._kept_actors, self._search.slots
-        _controller(tune_controller)._actor_cache.increase_max(trial.placement_group_factory, more)
+        kept.increase_max(like, more)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """Follow the nodes that come and go; then return the first trial that waits."""
@@ -107,13 +119,16 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def _follow(self, controller: Any, nodes: list[session.Node]) -> None:
         wanted = self._search.spec.resources
-        slots = session.room(nodes, wanted.cpus, wanted.gpus, wanted.concurrent)
+        slots = session.room(nodes, wanted.cpus, self._gpus, wanted.concurrent)
         if (slots == 0) != self._waits:
             self._waits = slots == 0
-            self._search.note(session.waiting(wanted.cpus, wanted.gpus) if self._waits else "")
+            self._search.note(session.waiting(wanted.cpus, self._gpus) if self._waits else "")
+        slots = self._search.share(nodes, slots)
         # One trial waits in Ray for a node to come: it would wait for a searcher that has none for minutes, and deaf.
         self._search.slots = max(1, slots)
         controller.update_max_pending_trials(self._search.slots)
+        if controller._actor_cache.num_cached_objects + len(controller._trial_to_actor) > self._search.slots:
+            controller._cleanup_cached_actors(force_all=True)  # an idle process keeps its place from another study
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return STOP when the trial failed, diverged, was stopped by a rung or is complete."""
@@ -121,15 +136,28 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         for warning in result["warnings"]:
             self._search.warn(number, warning)
         if "failure" in result:
-            end = self._search.out_of_memory if result["out_of_memory"] else self._search.fail
-            end(number, result["failure"])
+            if result["out_of_memory"]:
+                self._search.out_of_memory(number, result["failure"])
+                self._pack_fewer(number)
+            else:
+                self._search.fail(number, result["failure"])
             stop = True
         else:
             if scores := _nested(result, "test"):
                 self._search.scored(number, scores)
             values: dict[str, Any] = {name: result.get(name) for name in _METRICS}
             stop = self._search.report(number, EpochMetrics(**values, system=_nested(result, "system")))
+        if stop and self._gpus and trial.temporary_state.ray_actor is not None:
+            trial.temporary_state.ray_actor.let_go.remote()
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+    def _pack_fewer(self, number: int) -> None:
+        """Let one trial fewer share a GPU, of those that begin from now on."""
+        after = sharing.fewer(self._gpus)
+        if not self._packs or after == self._gpus:
+            return
+        self._gpus = after
+        self._search.warn(number, f"memory ran out, so trials that begin later take resources.gpus: {after:g} each")
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Tell the search that a trial's process was lost, or could not start."""
@@ -137,6 +165,11 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         # A node is noticed to be gone seconds after its processes, which are out of reach until then.
         with_node = isinstance(error, ActorUnavailableError) or "its node has died" in str(error)
         self._search.lost(trial.config["number"], str(error), with_node=with_node)
+
+
+def asked_of_ray(cpus: float, gpus: float) -> dict[str, float]:
+    """Return what one trial asks of a node, in Ray's words."""
+    return {"cpu": cpus, **({"gpu": gpus} if gpus else {})}
 
 
 def _error(trial: Any) -> Any:

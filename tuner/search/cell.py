@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,6 +17,7 @@ from tuner.errors import ServiceError
 from tuner.home import write_whole
 
 _LOCK_SECONDS = 10.0
+_TURNS = 7_302_116_559_870_001  # any number that no other program's advisory lock has
 
 
 class Written(NamedTuple):
@@ -123,6 +125,38 @@ class DatabaseCell:
         except IntegrityError:
             return False
         return True
+
+
+def rows(engine: Engine) -> dict[str, Written]:
+    """Return every text in the database's cells, by study."""
+    _LEASES.metadata.create_all(engine)
+    with engine.connect() as connection:
+        found = connection.execute(select(_LEASES.c.study, _LEASES.c.holder, _LEASES.c.written, func.now())).all()
+    return {row[0]: Written(row[1], max(0.0, (_aware(row[3]) - _aware(row[2])).total_seconds())) for row in found}
+
+
+@contextmanager
+def database_turn(engine: Engine) -> Iterator[None]:
+    """Run the block in no more than one process at a time; the database frees the place of one that dies."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_TURNS)))
+        yield
+
+
+@contextmanager
+def folder_turn(folder: Path) -> Iterator[None]:
+    """Run the block in no more than one process at a time of all that see the folder.
+
+    Raises:
+        ServiceError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "queue.lock", timeout=_LOCK_SECONDS):
+            yield
+    except (OSError, Timeout) as error:
+        raise ServiceError(f"{folder} cannot be written: {error}") from error
 
 
 def _aware(moment: datetime) -> datetime:

@@ -84,6 +84,7 @@ def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Obse
         is_ours=lease.holds,
         draws=draws,
     )
+    search.share = running.share
     try:
         carry_out(search, trained_on(running.split, spec), record.abandon, scores_test=True)
     except ServiceError:

@@ -65,7 +65,7 @@ class ConfirmationRecord:
         if not report.unwritten:
             return []
         return [
-            f"MLflow lacks {report.unwritten} records of the confirmation ({report.error}); when it answers again, "
+            f"MLflow lacks {report.unwritten} records of this study ({report.error}); when it answers again, "
             f"`tuner sync {self._spec.name}` sends what is missing"
         ]
 

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from optuna.storages import RDBStorage
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from tuner.errors import ServiceError, UsageError
 from tuner.search.patience import Patience, PatientStorage
@@ -73,9 +75,41 @@ def forget() -> None:
     _storage.cache_clear()
 
 
+def probe() -> str:
+    """Return where the database is, having looked whether its tables are those of this Optuna; nothing is made.
+
+    Raises:
+        UsageError: an address that is not PostgreSQL's.
+        ServiceError: it cannot be reached, may not be written, or its tables are another version's.
+    """
+    address = _address()
+    _connect_once(address)
+    asked = create_engine(address, poolclass=NullPool)
+    _explain(asked, address)
+    with asked.connect() as connection:
+        if not inspect(connection).has_table("version_info"):
+            return _empty(address, connection)
+    url = address.render_as_string(hide_password=False)
+    quietly = {"poolclass": NullPool}  # no connection stays open
+    kept = RDBStorage(url, quietly, skip_compatibility_check=True, skip_table_creation=True)
+    current, head = kept.get_current_version(), kept.get_head_version()
+    if current != head:
+        raise ServiceError(
+            f"the tables at {_shown(address)} are of version {current}, this Optuna's of {head}; bring them up to date "
+            f"with: optuna storage upgrade --storage ${VARIABLE} (docker/compose.yaml's `migrate` does)"
+        )
+    return f"{_shown(address)}, tables of version {current}"
+
+
 def shown() -> str:
     """Return the address without user, password and options."""
     return _shown(_address())
+
+
+def _empty(address: URL, connection: Connection) -> str:
+    if connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")):
+        return f"{_shown(address)}, empty: the first study makes its tables"
+    raise ServiceError(f"{_shown(address)} is empty, and its user may not make tables; GRANT CREATE ON SCHEMA")
 
 
 def _address() -> URL:

@@ -1,4 +1,4 @@
-"""Tell whether Ray starts here, or the cluster answers, and runs a task; in a process of its own that can be ended."""
+"""Tell whether Ray starts here, or the cluster answers, and runs tasks; in a process of its own that can be ended."""
 
 from __future__ import annotations
 
@@ -7,21 +7,34 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from tuner.errors import ServiceError
+from tuner.home import home
+from tuner.search import node_facts
+from tuner.search.node_facts import NodeFacts
 
-TIME_LIMIT_SECONDS = 90.0
+TIME_LIMIT_SECONDS = 150.0
 
 
-def probe_ray(time_limit_seconds: float = TIME_LIMIT_SECONDS) -> str:
-    """Return Ray's version and what it has for trials, after it ran one task.
+@dataclass(frozen=True)
+class RayFound:
+    """Ray's version and what it has for trials, in words; of a cluster also what its nodes are."""
+
+    words: str
+    nodes: tuple[NodeFacts, ...] = ()
+
+
+def probe_ray(folders: Sequence[str] = (), time_limit_seconds: float = TIME_LIMIT_SECONDS) -> RayFound:
+    """Return what Ray has, after it ran a task, on a cluster one on every node, which also looks for `folders`.
 
     Raises:
         ServiceError: what Ray said, or that it said nothing in time, and what to do.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "tuner.search.doctor"],
+        [sys.executable, "-m", "tuner.search.doctor", *folders],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -36,11 +49,11 @@ def probe_ray(time_limit_seconds: float = TIME_LIMIT_SECONDS) -> str:
     found = json.loads(answer.splitlines()[-1]) if process.returncode == 0 else {"error": _last_line(words)}
     if "error" in found:
         raise ServiceError(f"{found['error']}; {_advice()}")
-    return str(found["found"])
+    return RayFound(str(found["found"]), tuple(map(node_facts.from_json, found["nodes"])))
 
 
 def main() -> None:
-    """Start or join Ray, run a task, and print what was found as one line of JSON."""
+    """Start or join Ray, run tasks, and print what was found as one line of JSON; the arguments are folders."""
     from tuner.search.session import connected  # imports Ray
 
     try:
@@ -49,7 +62,9 @@ def main() -> None:
 
             ray.get(ray.remote(_task).remote())
             cpus, gpus = (sum(getattr(node, kind) for node in nodes) for kind in ("cpus", "gpus"))
-            found = {"found": f"Ray {version('ray')}, {_where()}: {cpus:g} CPUs, {gpus:g} GPUs; a task ran"}
+            words = f"Ray {version('ray')}, {_where()}: {cpus:g} CPUs, {gpus:g} GPUs; a task ran"
+            facts = node_facts.of_all_nodes(home(), sys.argv[1:]) if os.environ.get("RAY_ADDRESS") else []
+            found: dict[str, object] = {"found": words, "nodes": [one.as_json() for one in facts]}
     except ServiceError as error:
         found = {"error": str(error)}
     sys.stdout.write(json.dumps(found) + "\n")

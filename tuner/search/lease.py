@@ -6,23 +6,21 @@ driver that finds its lease taken stops itself and writes nothing more.
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from pathlib import Path
+from dataclasses import replace
 
 from tuner.errors import ServiceError, TunerError, UsageError
-from tuner.home import study_directory
-from tuner.search import database
-from tuner.search.cell import Cell, DatabaseCell, FileCell
+from tuner.home import studies_directory, study_directory
+from tuner.search import cell as cells
+from tuner.search import database, holder
+from tuner.search.cell import Cell, DatabaseCell, FileCell, Written
+from tuner.search.holder import Holder
+from tuner.search.queue import Claim, Claims
 
 BEAT_SECONDS = 5.0
 """How often a driver gives a sign of life."""
@@ -30,34 +28,20 @@ BEAT_SECONDS = 5.0
 EXPIRY_SECONDS = 60.0
 """After this long without one a driver counts as gone, wherever it ran."""
 
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a lease. `machine` tells process numbers apart, also of containers; `beats` counts signs of life."""
-
-    host: str
-    machine: str
-    pid: int
-    born: str
-    since: float
-    key: str
-    beats: int = 0
-
-    def is_gone(self) -> bool:
-        """Tell whether the holder ran here and its process has ended."""
-        return self.machine == _machine() and _born(self.pid) != self.born
-
-    def __str__(self) -> str:
-        since = datetime.fromtimestamp(self.since).astimezone().isoformat(sep=" ", timespec="seconds")
-        return f"process {self.pid} on {self.host} since {since}"
+_KEY_VARIABLE = "TUNER_LEASE"
+"""Names the lease that this process held before it became another program."""
 
 
 class Lease:
-    """A lease that is held; a thread of its own gives the signs of life, so that nothing else delays them."""
+    """A lease that is held; a thread of its own gives the signs of life, so that nothing else delays them.
 
-    def __init__(self, cell: Cell, holder: Holder, lost: Callable[[], None]) -> None:
+    `claims` are those of all studies on this one's cluster, as of the last sign of life.
+    """
+
+    def __init__(self, cell: Cell, own: Holder, lost: Callable[[], None]) -> None:
+        self.claims: Claims = {}
         self._cell = cell
-        self._holder = holder
+        self._holder = own
         self._lost = lost
         self._taken = False
         self._renewed = time.monotonic()
@@ -77,27 +61,51 @@ class Lease:
 
     def renew(self) -> None:
         """Give a sign of life, and notice if another driver has taken over."""
+        self._say(self._holder.claim)
+
+    def claim(self, wanted: Claim) -> None:
+        """Say what the study asks a cluster for, and whether it has it."""
+        self._say(wanted)
+        self.look_around()
+
+    def has_place(self) -> bool:
+        """Tell whether the study has its place on a cluster."""
+        return self._holder.claim is not None and self._holder.claim.is_running
+
+    def hand_over(self) -> None:
+        """Leave the lease as it is to the program that this process becomes next."""
         with self._guard:
-            if self._taken or self._released.is_set():
-                return
-            start, later = time.monotonic(), replace(self._holder, beats=self._holder.beats + 1)
-            if self._cell.replace(_text(self._holder), _text(later)):
-                self._holder, self._renewed = later, start
-            else:
-                self._taken = True
+            self._released.set()
+            os.environ[_KEY_VARIABLE] = self._holder.key
+
+    def look_around(self) -> None:
+        """Read what all studies on this one's cluster ask for."""
+        if self._holder.claim is not None:
+            self.claims = claims(self._holder.claim.cluster)
 
     def release(self) -> None:
         """Give the study free, unless another driver has it."""
         with self._guard:
             self._released.set()
             if not self._taken:
-                self._cell.replace(_text(self._holder), None)
+                self._cell.replace(self._holder.as_text(), None)
+
+    def _say(self, claim: Claim | None) -> None:
+        with self._guard:
+            if self._taken or self._released.is_set():
+                return
+            start, later = time.monotonic(), replace(self._holder, claim=claim, beats=self._holder.beats + 1)
+            if self._cell.replace(self._holder.as_text(), later.as_text()):
+                self._holder, self._renewed = later, start
+            else:
+                self._taken = True
 
     def _beat_on(self) -> None:
         while not self._released.wait(BEAT_SECONDS):
             # The storage may be out of reach for a while: `holds` decides when that has been too long.
             with suppress(TunerError):
                 self.renew()
+                self.look_around()
             if self._taken:
                 self._lost()
                 return
@@ -110,7 +118,7 @@ def only_driver(name: str, lost: Callable[[], None] | None = None) -> Iterator[L
     Raises:
         UsageError: another driver is alive; the message says who and since when.
     """
-    lease = take(_cell(name), name, lost or _interrupt)
+    lease = of(name, lost)
     try:
         yield lease
     finally:
@@ -118,10 +126,37 @@ def only_driver(name: str, lost: Callable[[], None] | None = None) -> Iterator[L
             lease.release()
 
 
+def of(name: str, lost: Callable[[], None] | None = None) -> Lease:
+    """Take a study's lease, see `take`; `lost` is called from a thread if it is taken away."""
+    return take(_cell(name), name, lost or _interrupt)
+
+
+def driver(name: str) -> Holder | None:
+    """Return the living driver that holds the study now, if there is one."""
+    return _living(_cell(name).read())
+
+
 def is_driven(name: str) -> bool:
     """Tell whether a living driver holds the study now."""
-    found = _cell(name).read()
-    return found is not None and not _is_free(_holder(found.text), found.age_seconds)
+    return driver(name) is not None
+
+
+def claims(cluster: str) -> dict[str, Claim]:
+    """Return what the studies that living drivers hold ask of the cluster at an address."""
+    living = {name: _living(written) for name, written in _everything().items()}
+    found = {name: one.claim for name, one in living.items() if one is not None and one.claim is not None}
+    return {name: claim for name, claim in found.items() if claim.cluster == cluster}
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let one process at a time, of all that share the studies' place, decide by the claims of now."""
+    if database.is_used():
+        with cells.database_turn(database.engine()):
+            yield
+        return
+    with cells.folder_turn(studies_directory()):
+        yield
 
 
 def stop_driver(name: str) -> None:
@@ -130,13 +165,12 @@ def stop_driver(name: str) -> None:
     Raises:
         UsageError: nobody drives it, or somebody does on another machine.
     """
-    found = _cell(name).read()
-    holder = None if found is None else _holder(found.text)
-    if found is None or holder is None or _is_free(holder, found.age_seconds):
+    found = driver(name)
+    if found is None:
         raise UsageError(f"study {name} is not being run; `tuner status {name}` says how it stands")
-    if holder.machine != _machine():
-        raise UsageError(f"study {name} is being run by {holder}, which is not this machine; stop it there")
-    os.kill(holder.pid, signal.SIGTERM)
+    if found.machine != holder.machine():
+        raise UsageError(f"study {name} is being run by {found}, which is not this machine; stop it there")
+    os.kill(found.pid, signal.SIGTERM)
 
 
 def take(cell: Cell, name: str, lost: Callable[[], None]) -> Lease:
@@ -146,14 +180,14 @@ def take(cell: Cell, name: str, lost: Callable[[], None]) -> Lease:
         UsageError: another driver is alive; the message says who and since when.
     """
     found = cell.read()
-    if found and not _is_free(_holder(found.text), found.age_seconds):
-        raise UsageError(_refusal(name, _holder(found.text), found.age_seconds))
-    holder = Holder(
-        socket.gethostname(), _machine(), os.getpid(), _born(os.getpid()), time.time(), secrets.token_hex(8)
-    )
-    if not cell.replace(found.text if found else None, _text(holder)):
+    living, own = _living(found), holder.this_process()
+    if found is not None and living is not None:
+        if living.key != os.environ.pop(_KEY_VARIABLE, None):
+            raise UsageError(_refusal(name, living, found.age_seconds))
+        own = replace(own, claim=living.claim)  # this process has held it as another program
+    if not cell.replace(found.text if found else None, own.as_text()):
         raise UsageError(f"study {name} was begun by another process just now; `tuner status {name}` shows it")
-    return Lease(cell, holder, lost)
+    return Lease(cell, own, lost)
 
 
 def _cell(name: str) -> Cell:
@@ -162,58 +196,27 @@ def _cell(name: str) -> Cell:
     return FileCell(study_directory(name) / "driver.json")
 
 
-def _is_free(holder: Holder | None, age_seconds: float) -> bool:
-    return holder is None or age_seconds > EXPIRY_SECONDS or holder.is_gone()
+def _everything() -> dict[str, Written]:
+    if database.is_used():
+        return cells.rows(database.engine())
+    files = {path.parent.name: FileCell(path).read() for path in studies_directory().glob("*/driver.json")}
+    return {name: written for name, written in files.items() if written is not None}
 
 
-def _refusal(name: str, holder: Holder | None, age_seconds: float) -> str:
+def _living(found: Written | None) -> Holder | None:
+    """Return who holds a lease, unless that is nobody any more."""
+    known = None if found is None else holder.read(found.text)
+    if found is None or known is None or found.age_seconds > EXPIRY_SECONDS or known.is_gone():
+        return None
+    return known
+
+
+def _refusal(name: str, by: Holder, age_seconds: float) -> str:
     return (
-        f"study {name} is being run by {holder} (last sign of life {age_seconds:.0f} s ago); wait for it, or stop it "
+        f"study {name} is being run by {by} (last sign of life {age_seconds:.0f} s ago); wait for it, or stop it "
         f"first; a driver that is silent for {EXPIRY_SECONDS:.0f} s counts as gone"
     )
 
 
-def _holder(text: str) -> Holder | None:
-    try:
-        return Holder(**json.loads(text))
-    except (ValueError, TypeError):
-        return None  # cut short by a full disk: nobody could renew it
-
-
-def _text(holder: Holder) -> str:
-    return json.dumps(asdict(holder))
-
-
 def _interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
-
-
-def _machine() -> str:
-    """Return what makes process numbers comparable: the host, its start and the numbers' own space."""
-    parts = [socket.gethostname()]
-    with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        parts.append(os.readlink("/proc/self/ns/pid"))
-    return " ".join(parts)
-
-
-def _born(pid: int) -> str:
-    """Return when a process started, in the system's own words; empty where there is no such process any more."""
-    if not Path("/proc/self/stat").exists():
-        return _signalled(pid)
-    try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if state in "ZX" else rest[18]  # a killed process stands there until its parent asks for its end
-
-
-def _signalled(pid: int) -> str:
-    """Return a word for a process that lives, where the system has no /proc."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        pass
-    return "alive"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,6 +12,37 @@ _GIB = 2**30
 
 # What CPU's allocator and NVIDIA's libraries say is a plain RuntimeError.
 _OUT_OF_MEMORY_WORDS = ("can't allocate memory", "ALLOC_FAILED")
+
+ROOM_SECONDS = 60.0
+"""How long a trial waits for memory: a process that was killed has given its own back long before."""
+
+_PAUSE_SECONDS = 0.5
+
+_SURE_SHARE = 0.8
+"""Of a share of a GPU: the rest may be contexts, and what a display holds."""
+
+
+def wanted_bytes(measured: int | None, share: float, total_bytes: int) -> int:
+    """Return what a trial needs of its GPU: as measured, or else most of what its share of it stands for."""
+    return measured if measured is not None else int(_SURE_SHARE * min(1.0, share) * total_bytes)
+
+
+def wait_for_room(wanted: int, free: Callable[[], int], seconds: float = ROOM_SECONDS) -> int | None:
+    """Wait until so many bytes are free, and return None; where they never are, what was free in the end."""
+    deadline = time.monotonic() + seconds
+    while (found := free()) < wanted:
+        if time.monotonic() >= deadline:
+            return found
+        time.sleep(_PAUSE_SECONDS)
+    return None
+
+
+def occupied(device: str, wanted: int, free: int) -> str:
+    """Say that a GPU never had what a trial needs."""
+    return (
+        f"{device} has {free / _GIB:.2f} GiB free, and the trial needs {wanted / _GIB:.2f}: other processes hold the "
+        "rest (`nvidia-smi` shows which); end them, or give trials a larger resources.gpus"
+    )
 
 
 def ran_out(error: BaseException) -> bool:

@@ -17,6 +17,9 @@ from tuner.space import leaves
 from tuner.spec import StudySpec
 from tuner.tracking import DatasetInput, Tracking, TrackingReport, shared_view
 
+_LIST_EVERY = 100
+"""After so many trials the list that `tracking.elsewhere` reads is written anew; what ended since is read by run."""
+
 
 class Recording:
     """An observer that records trials, epochs and causes, and the study around them.
@@ -44,16 +47,9 @@ class Recording:
             view=shared_view(spec.objective.metric, self._maximise, leaves(spec.trial)),
         )
 
-    def data_read(self, split: Split, digest: str) -> None:
-        """Say which images the study trains and validates on; `digest` is that of all of them."""
-        channels, height, width = split.training.images.shape[1:]
-        profile = {
-            "training_examples": len(split.training),
-            "validation_examples": len(split.validation),
-            "classes": len(split.classes),
-            "image": f"{channels}x{height}x{width}",
-        }
-        self._tracking.dataset(DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile))
+    def data_read(self, data: DatasetInput) -> None:
+        """Say which images the study trains and validates on (`data_of`)."""
+        self._tracking.dataset(data)
 
     def trial_started(self, trial: TrialRecord) -> None:
         """Open the trial's run."""
@@ -69,6 +65,8 @@ class Recording:
         if trial.state is not TrialState.RUNNING:
             self._ended[trial.number] = trial
             self._tracking.progress(len(self._ended), self._progress(list(self._ended.values())))
+            if len(self._ended) % _LIST_EVERY == 0:
+                self._tracking.trials_listed([self._ended[number] for number in sorted(self._ended)])
 
     def noted(self, words: str) -> None:
         """Do nothing: it is over soon."""
@@ -128,3 +126,15 @@ class Recording:
         """Return what a curve shows after each trial: how many are over, and the best that ran to the end."""
         best = seeds_of(best_of(ended, self._maximise), ended)
         return {"trials_ended": len(ended)} | ({} if best is None else {"best_so_far": best.mean})
+
+
+def data_of(split: Split, digest: str) -> DatasetInput:
+    """Return the images that a study trains and validates on as MLflow shows them; `digest` is that of all of them."""
+    channels, height, width = split.training.images.shape[1:]
+    profile = {
+        "training_examples": len(split.training),
+        "validation_examples": len(split.validation),
+        "classes": len(split.classes),
+        "image": f"{channels}x{height}x{width}",
+    }
+    return DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import optuna
 
@@ -15,7 +15,8 @@ from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.clock import Clock
 from tuner.search.lease import Lease
 from tuner.search.observer import Observer
-from tuner.search.recording import Recording
+from tuner.search.queue import Share, all_of_it
+from tuner.search.recording import Recording, data_of
 from tuner.search.safety import Safety
 from tuner.search.search import Search
 from tuner.spec import StudySpec
@@ -27,13 +28,17 @@ _HURRIED_FLUSH_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Running:
-    """A study that this process drives: what is to be done, where it is stored, its data, `slots` trials at a time."""
+    """A study that this process drives: what is to be done, where it is stored, its data, `slots` trials at a time.
+
+    `share` says, as nodes and other studies come and go, how many it may have.
+    """
 
     spec: StudySpec
     study: optuna.Study
     split: Split
     lease: Lease
     slots: int
+    share: Share = all_of_it
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,11 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     storage.set_state(study, state=StudyState.RUNNING.value, scheduler=rule)
     where = destination()
     tracking = Tracking(where, str(study.user_attrs["id"]), spool=spool_folder(spec.name))
-    record = Recording(tracking, spec, storage.records(study), environment())
-    record.data_read(split, check.digest(study))
+    # Kept with the study too: another MLflow, told later, is to have what was true when the study ran.
+    ran_with, data = environment(), data_of(split, check.digest(study))
+    storage.set_state(study, environment=ran_with, dataset=asdict(data))
+    record = Recording(tracking, spec, storage.records(study), ran_with)
+    record.data_read(data)
     if not study.user_attrs.get("recorded", True):
         record.repeat(study)
     storage.set_state(study, recorded=False)
@@ -68,6 +76,7 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     heard_by: list[Observer] = [record, clock, kept, *observers]
     search = Search(spec, study, running.slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
+    search.share = running.share
     begun(Begun(running.slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
     try:
         carry_out(search, split, lambda: record.abandon(_HURRIED_FLUSH_SECONDS))

@@ -22,6 +22,7 @@ from tuner.search.budget import Budget
 from tuner.search.drawing import Drawing, requeue
 from tuner.search.live import Live, is_to_run_alone
 from tuner.search.observer import Observer
+from tuner.search.queue import Share, all_of_it
 from tuner.search.rungs import Rungs, is_paused
 from tuner.search.storage import has_complete, history, is_started
 from tuner.spec import StudySpec
@@ -40,7 +41,8 @@ class Search:
     """One study's search: `slots` trials at a time, `spent_seconds` of its hours used before a resume.
 
     While `is_ours` says no (another driver has taken the study over), every trial is stopped and nothing written.
-    New trials come from `draws`, by default from the study's sampler.
+    New trials come from `draws`, by default from the study's sampler. `share` says how many of the trials that
+    a cluster's nodes hold are this study's.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Search:
         self.study = study
         self.slots = slots
         self.observers = tuple(observers)
+        self.share: Share = all_of_it
         self.out_of_budget = False
         self.warnings: list[str] = []
         self._is_ours = is_ours

@@ -5,28 +5,38 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 import sys
+import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tuner.errors import ServiceError, UsageError
 
+NODES_VARIABLE = "TUNER_WAIT_FOR_NODES"
+"""How many seconds a study waits for a cluster's nodes to join, ten minutes by default."""
+
+_LOOK_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class Node:
-    """What one node of the cluster has for trials."""
+    """What one node of the cluster has for trials; memory is Ray's own count of it, none where it is not known."""
 
     cpus: float
     gpus: float
+    memory_bytes: float = 0.0
 
 
 @contextmanager
-def connected() -> Iterator[list[Node]]:
+def connected(*, for_trials: bool = True) -> Iterator[list[Node]]:
     """Join RAY_ADDRESS or start Ray in this process tree; yield the nodes, and leave Ray as it was.
 
-    A Ray started here listens with a random token that only this process tree knows.
+    A Ray started here listens with a random token that only this process tree knows. What only looks at the nodes, and
+    runs nothing, needs less memory.
 
     Raises:
         ServiceError: the cluster cannot be reached, or Ray cannot start.
@@ -34,11 +44,14 @@ def connected() -> Iterator[list[Node]]:
     _prepare_environment()
     # Seconds to import, and nothing but a study needs them; all of it before another thread imports MLflow.
     import ray
-    import ray.tune
+
+    if for_trials:
+        import ray.tune
 
     # What ends a trial is told to the study in words; Ray's own lines would break the display.
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     address = os.environ.get("RAY_ADDRESS")
+    ended_by = signal.getsignal(signal.SIGTERM)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -52,6 +65,8 @@ def connected() -> Iterator[list[Node]]:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = f"join the Ray cluster at {address}" if address else "start Ray here"
         raise ServiceError(f"could not {where}: {error}; `tuner doctor` says what is missing") from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ended_by)  # Ray has put its own there, by which nothing is stored of the end
     try:
         yield nodes()
     finally:
@@ -81,7 +96,7 @@ def nodes() -> list[Node]:
     import ray
 
     found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Node(resources.get("CPU", 0), resources.get("GPU", 0)) for resources in found]
+    return [Node(one.get("CPU", 0), one.get("GPU", 0), one.get("memory", 0)) for one in found]
 
 
 def slots(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) -> int:
@@ -101,6 +116,40 @@ def slots(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) ->
     return found
 
 
+def await_room(cpus: float, gpus: float, note: Callable[[str], None], *, was_there: bool = False) -> None:
+    """Wait on a cluster until a node has room for a trial: workers join some time after their head has started.
+
+    Where nodes have joined that have processors, and none has room, that is final, unless room `was_there` before.
+    `note` is told what is waited for, and with no words when it has come.
+
+    Raises:
+        UsageError: no node can hold one trial; the message names the largest that fits.
+        ServiceError: no node with processors for trials has joined in time.
+    """
+    seconds = _seconds_for_nodes()
+    deadline, said = time.monotonic() + seconds, False
+    while room(found := nodes(), cpus, gpus, "auto") == 0:
+        has_processors = any(node.cpus for node in found)
+        is_over = time.monotonic() >= deadline
+        if not os.environ.get("RAY_ADDRESS") or (has_processors and (is_over or not was_there)):
+            slots(found, cpus, gpus, "auto")  # says what there is
+        if is_over:
+            raise ServiceError(f"no node with processors for trials has joined within {seconds:g} seconds")
+        if not said:
+            note(f"waiting: no node is there with {cpus:g} CPUs and {gpus:g} GPUs; {seconds:g} seconds at most")
+            said = True
+        time.sleep(_LOOK_SECONDS)
+    if said:
+        note("")
+
+
+def address() -> str:
+    """Return the address of the cluster that is connected, by which its studies know each other."""
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address)
+
+
 def room(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) -> int:
     """Return how many trials the nodes hold, none where no node has room for one."""
     fits = sum(_fits(node, cpus, gpus) for node in nodes)
@@ -118,6 +167,14 @@ def _fits(node: Node, cpus: float, gpus: float) -> int:
         return by_cpu
     by_gpu = int(node.gpus // gpus) if gpus >= 1 else int(node.gpus) * int(1 / gpus + 1e-9)
     return min(by_cpu, by_gpu)
+
+
+def _seconds_for_nodes() -> float:
+    given = os.environ.get(NODES_VARIABLE) or "600"
+    try:
+        return float(given)
+    except ValueError:
+        raise UsageError(f"{NODES_VARIABLE} must be a number of seconds, read {given!r}") from None
 
 
 def _prepare_environment() -> None:

@@ -78,6 +78,14 @@ def load(name: str) -> optuna.Study:
         ) from error
 
 
+def attributes(name: str) -> dict[str, Any]:
+    """Return the attributes of an existing study; none of one that was removed just now."""
+    try:
+        return dict(optuna.load_study(study_name=name, storage=_storage(name)).user_attrs)
+    except KeyError:
+        return {}
+
+
 def confirmation(study: optuna.Study) -> optuna.Study:
     """Return the trainings that confirm a study, stored beside it; they are begun where there are none."""
     name = _confirmation_name(study.study_name)

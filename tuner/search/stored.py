@@ -11,7 +11,7 @@ from tuner.errors import UsageError
 from tuner.results import StudyResult, StudyState, TrialRecord, averaged, best_of, unmixed_baseline
 from tuner.search import checkpoints, storage, warm_start
 from tuner.search.asha import Asha
-from tuner.search.lease import is_driven
+from tuner.search.lease import driver
 from tuner.search.safety import Safety, safety
 from tuner.spec.study import Scheduler
 from tuner.tracking import child_runs, destination
@@ -25,10 +25,10 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
         ServiceError: MLflow is out of reach, and its runs were asked for.
     """
     study = storage.load(name)
-    state = StudyState(study.user_attrs.get("state", StudyState.INTERRUPTED))
-    if state is StudyState.COMPLETED:  # the search is; its confirmation may have been cut off
-        state = confirmation_state(study)
-    if state is StudyState.RUNNING and not is_driven(name):
+    state, holder = standing(study), driver(name)
+    if holder is not None and holder.claim is not None and not holder.claim.is_running:
+        state = StudyState.WAITING
+    elif state is StudyState.RUNNING and holder is None:
         state = StudyState.INTERRUPTED
     where = destination()
     runs = run_ids(study)
@@ -37,6 +37,13 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
     found = result(study, state, float(study.user_attrs.get("seconds", 0.0)), runs)
     recorded = {"uri": where.shown, "experiment_id": None, "run_id": None} | study.user_attrs.get("tracking", {})
     return replace(found, tracking=recorded)
+
+
+def standing(study: optuna.Study) -> StudyState:
+    """Return how a study stands by its last driver's word."""
+    state = StudyState(study.user_attrs.get("state", StudyState.INTERRUPTED))
+    # The search may be complete, and its confirmation have been cut off.
+    return confirmation_state(study) if state is StudyState.COMPLETED else state
 
 
 def confirmation_state(study: optuna.Study) -> StudyState:

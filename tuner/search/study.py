@@ -9,11 +9,24 @@ from dataclasses import replace
 
 import optuna
 
+from tuner.datasets import Split
 from tuner.home import require_writable, study_directory, write_whole
 from tuner.results import StudyResult, StudyState
-from tuner.search import baselines, changes, check, confirm, recommendation, session, storage, stored, warm_start
+from tuner.search import (
+    baselines,
+    changes,
+    check,
+    confirm,
+    recommendation,
+    session,
+    storage,
+    stored,
+    supervision,
+    turn,
+    warm_start,
+)
 from tuner.search.clock import Clock
-from tuner.search.lease import only_driver
+from tuner.search.lease import Lease, only_driver
 from tuner.search.observer import Observer
 from tuner.search.running import Begun, Running, search_on
 from tuner.search.search import Search
@@ -32,6 +45,8 @@ def run(
     observers: Sequence[Observer] = (),
     begun: Callable[[Begun], None] = lambda _: None,
     observe: Observe = lambda _: (),
+    *,
+    priority: int | None = None,
 ) -> StudyResult:
     """Run a new study to its end, its budget's end, or an interruption; a search that is done is confirmed.
 
@@ -40,16 +55,18 @@ def run(
         StudyFileError: the data cannot be loaded as the file says, a model does not take its images, or a study to
             start from does not exist.
         ServiceError: Ray cannot be started or reached.
+        NotYet: it waits for its turn on a cluster; to go on when that has come: `NotYet.wait_as`.
     """
     if storage.exists(spec.name):
         changes.refuse_changes(spec.name, stored.source(spec.name), spec.source)
     storage.refuse_existing(spec.name)
     require_writable()
     queued = baselines.queue(spec)
-    session.require_gpus(spec.resources.gpus)
+    session.require_gpus(spec.resources.gpus_known)
     others = warm_start.sources(spec)
     split = check.load(spec)
-    with _slots(spec) as slots:
+    note = _telling(observers)
+    with _room(spec, note):
         study_directory(spec.name).mkdir(parents=True, exist_ok=True)
         with only_driver(spec.name) as lease:
             write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)
@@ -59,8 +76,8 @@ def run(
             baselines.enqueue(study, queued)
             if others:
                 warm_start.add(spec, study, others)
-            running = Running(spec, study, split, lease, slots)
-            return _confirmed(search_on(running, observers, begun), running, observe)
+            with _turn(spec, study, lease, (priority, note), split) as running:
+                return _confirmed(search_on(running, observers, begun), running, observe)
 
 
 def resume(
@@ -68,6 +85,8 @@ def resume(
     observers: Sequence[Observer] = (),
     begun: Callable[[Begun], None] = lambda _: None,
     observe: Observe = lambda _: (),
+    *,
+    priority: int | None = None,
 ) -> StudyResult:
     """Go on with a study: its unfinished trials first, each from its last checkpoint, then new ones, then fresh seeds.
 
@@ -75,6 +94,7 @@ def resume(
 
     Raises:
         UsageError: there is no such study, its file or its data have changed, or another driver runs it.
+        NotYet: it waits for its turn on a cluster.
     """
     study = storage.load(spec.name)
     changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
@@ -90,10 +110,13 @@ def resume(
         check.require_same_data(study, split)
         searched = Search(spec, study, slots=1, spent_seconds=Clock(study).seconds())
         if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
-            return recommendation.added_to(search_on(Running(spec, study, split, lease, 1), observers, begun))
-        session.require_gpus(spec.resources.gpus)
-        with _slots(spec) as slots:
-            running = Running(spec, study, split, lease, slots)
+            result = search_on(Running(spec, study, split, lease, 1), observers, begun)
+            supervision.settle(study)
+            return recommendation.added_to(result)
+        session.require_gpus(spec.resources.gpus_known)
+        note = _telling(observers)
+        was_there = supervision.is_queued(study)
+        with _room(spec, note, was_there=was_there), _turn(spec, study, lease, (priority, note), split) as running:
             return _confirmed(search_on(running, observers, begun), running, observe)
 
 
@@ -116,17 +139,44 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
             return recommendation.added_to(result)
         split = check.load(spec)
         check.require_same_data(study, split)
-        session.require_gpus(spec.resources.gpus)
-        with _slots(spec) as slots:
-            running = Running(spec, study, split, lease, slots)
+        session.require_gpus(spec.resources.gpus_known)
+        note = _telling(())
+        with _room(spec, note), _turn(spec, study, lease, (None, note), split) as running:
             return _confirmed(result, running, observe)
 
 
 @contextmanager
-def _slots(spec: StudySpec) -> Iterator[int]:
-    """Connect to Ray for as long as the block runs, and return how many trials fit at a time."""
-    with session.connected() as nodes:
-        yield session.slots(nodes, spec.resources.cpus, spec.resources.gpus, spec.resources.concurrent)
+def _room(spec: StudySpec, note: Callable[[str], None], *, was_there: bool = False) -> Iterator[None]:
+    """Connect to Ray for as long as the block runs, where it has room for one trial."""
+    with session.connected():
+        session.await_room(spec.resources.cpus, spec.resources.gpus_known, note, was_there=was_there)
+        yield
+
+
+@contextmanager
+def _turn(
+    spec: StudySpec, study: optuna.Study, lease: Lease, waiting: tuple[int | None, Callable[[str], None]], split: Split
+) -> Iterator[Running]:
+    """Yield the study as it runs, where it is its turn; what has ended leaves the queue."""
+    share = turn.begun(spec, study, lease, *waiting)
+    resources, nodes = spec.resources, session.nodes()
+    room = session.room(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
+    try:
+        yield Running(spec, study, split, lease, max(1, share(nodes, room)), share)
+    except KeyboardInterrupt:
+        supervision.settle(study)
+        raise
+    supervision.settle(study)
+
+
+def _telling(observers: Sequence[Observer]) -> Callable[[str], None]:
+    """Return what tells observers for what a study waits before it begins."""
+
+    def note(words: str) -> None:
+        for observer in observers:
+            observer.noted(words)
+
+    return note
 
 
 def _confirmed(result: StudyResult, running: Running, observe: Observe) -> StudyResult:

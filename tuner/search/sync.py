@@ -17,7 +17,7 @@ from tuner.search.confirmation_record import ConfirmationRecord
 from tuner.search.lease import only_driver
 from tuner.search.recording import Recording
 from tuner.spec import StudySpec
-from tuner.tracking import Tracking, TrackingReport, destination, spool_folder
+from tuner.tracking import DatasetInput, Tracking, TrackingReport, destination, spool_folder
 
 PATIENCE_SECONDS = 60.0
 """How long MLflow may take nothing before we give up; longer than its slowest answer that we wait for."""
@@ -69,7 +69,9 @@ def send(spec: StudySpec, waiting: Callable[[int], None] = lambda _: None) -> Se
 def _search(spec: StudySpec, study: optuna.Study, waiting: Callable[[int], None]) -> TrackingReport:
     """Tell the search again and close its run as the study stands."""
     tracking = Tracking(destination(), str(study.user_attrs["id"]), spool=spool_folder(spec.name))
-    record = Recording(tracking, spec, storage.records(study))
+    record = Recording(tracking, spec, storage.records(study), study.user_attrs.get("environment", {}))
+    if (data := study.user_attrs.get("dataset")) is not None:
+        record.data_read(DatasetInput(**data))
     record.repeat(study)
     _await(tracking, waiting)
     state = _over(StudyState(study.user_attrs.get("state", StudyState.INTERRUPTED)))

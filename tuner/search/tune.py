@@ -17,19 +17,23 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tun
 from tuner.datasets import Examples, Split
 from tuner.errors import StudyFailed, TunerError
 from tuner.home import study_directory
-from tuner.search import checkpoints
-from tuner.search.adapters import SearchScheduler, SearchSearcher, SilenceWatch
+from tuner.search import checkpoints, session, sharing
+from tuner.search.adapters import SearchScheduler, SearchSearcher, SilenceWatch, asked_of_ray
 from tuner.search.search import Search
+from tuner.search.sharing import Shared
 from tuner.search.worker import TrialActor
 
 
-def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
+def drive(search: Search, split: Split, *, scores_test: bool = False, shared: Shared | None = None) -> None:
     """Run a search's trials until it is finished or the user interrupts; a confirmation's score the test split.
+
+    `shared` says how trials share GPUs; by default `resources.gpus: auto` is settled by trying one.
 
     Raises:
         StudyFailed: Ray Tune itself broke; what is stored is kept.
         ServiceError: the storage is out of reach.
     """
+    memory_bytes = _settle(search, split, shared)
     # By default Tune starts one process at a time for a searcher of one's own, and hands its trial to any process that
     # falls idle meanwhile: short trials would all run in the first one.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(search.slots)
@@ -41,13 +45,17 @@ def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
             split=split if scores_test else for_trials(split),
             scores_test=scores_test,
             checkpoint_bytes=_budget(search),
+            memory_bytes=memory_bytes,
         ),
-        {"cpu": resources.cpus, **({"gpu": resources.gpus} if resources.gpus else {})},
+        asked_of_ray(resources.cpus, resources.gpus_known),
     )
     tuner = tune.Tuner(
         trainable,
         tune_config=TuneConfig(
-            search_alg=SearchSearcher(search), scheduler=SearchScheduler(search), num_samples=-1, reuse_actors=True
+            search_alg=SearchSearcher(search),
+            scheduler=SearchScheduler(search, packs=memory_bytes is not None),
+            num_samples=-1,
+            reuse_actors=True,
         ),
         run_config=RunConfig(
             name="tune",
@@ -76,6 +84,28 @@ def drive(search: Search, split: Split, *, scores_test: bool = False) -> None:
 def for_trials(split: Split) -> Split:
     """Return a split as trials get it: without the test split, whose loader a process may not even be able to take."""
     return replace(split, load_test=_shut)
+
+
+def _settle(search: Search, split: Split, shared: Shared | None) -> int | None:
+    """Let a search's trials share GPUs; return what each may take of its GPU's memory, where that was measured.
+
+    Raises:
+        UsageError: the GPUs cannot be used.
+        StudyFailed: the trial that was tried broke.
+    """
+    nodes = session.nodes()
+    if shared is None:
+        if search.spec.resources.gpus != "auto":
+            return None
+        search.note("measuring a trial, for resources.gpus: auto")
+        shared = sharing.settled(search.spec, split, nodes)
+        search.note(shared.words)
+        search.note("")
+    search.spec = shared.spec
+    resources = shared.spec.resources
+    fits = session.slots(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
+    search.slots = max(1, search.share(nodes, fits))
+    return shared.memory_bytes
 
 
 def _budget(search: Search) -> int | None:

@@ -38,15 +38,22 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     scores_test = False
     checkpoint_bytes: int | None = None
+    memory_bytes: int | None = None
     _test: Examples | None = None
 
     def setup(
-        self, config: dict[str, Any], split: Split, scores_test: bool = False, checkpoint_bytes: int | None = None
+        self,
+        config: dict[str, Any],
+        split: Split,
+        scores_test: bool = False,
+        checkpoint_bytes: int | None = None,
+        memory_bytes: int | None = None,
     ) -> None:
         """Take the dataset (shared memory, one copy a node) and the first trial.
 
         With `scores_test` a trial's last step also returns `test`, its scores on the test split.
-        What all checkpoints take stays below `checkpoint_bytes`.
+        What all checkpoints take stays below `checkpoint_bytes`. A trial may take `memory_bytes` of its GPU, where that
+        was measured, and begins when so much is free.
         """
         assigned = ray.get_runtime_context().get_assigned_resources()
         torch.set_num_threads(max(1, int(assigned.get("CPU", 1))))
@@ -54,17 +61,23 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.split = split
         self.scores_test = scores_test
         self.checkpoint_bytes = checkpoint_bytes
+        self.memory_bytes = memory_bytes
+        self.share = float(assigned.get("GPU", 0.0))
         self.validation = trial.validation_split(split, self.device)
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Forget the last trial altogether and take the next one."""
+        self.let_go()
+        self._begin(new_config)
+        return True
+
+    def let_go(self) -> None:
+        """Forget the trial and give its memory back: an idle process keeps nothing from the others on its GPU."""
         self.training: Training | None = None
         if self.device.type == "cuda":
             gc.collect()  # a fifth of a second, for what cycles keep of the device's memory
             torch.cuda.empty_cache()
-        self._begin(new_config)
-        return True
 
     def step(self) -> dict[str, Any]:
         """Train one epoch, going on from the trial's last checkpoint if it has one.
@@ -76,6 +89,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """
         try:
             if self.training is None:
+                self._await_memory()
                 self.training, untold = self._continued()
                 if untold is not None:
                     return self._told() | untold
@@ -92,10 +106,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             raise
         except Exception as error:  # the trial's own code may raise anything; it is told to the study in words
             self._require_sound_device()
-            told = self._told() | self._failure(error)
-            self.training = None
-            return told
-        return self._told() | measured | scores
+            failed = self._told() | self._failure(error)
+        else:
+            return self._told() | measured | scores
+        self.let_go()  # not before: the error keeps what the training was doing
+        return failed
 
     def _test_scores(self, training: Training) -> dict[str, Any]:
         """Return what a training that is over scores on the test split, where that is asked for."""
@@ -172,6 +187,27 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         if not memory.ran_out(error):
             return {"failure": words, "out_of_memory": False}
         return {"failure": f"{words.rstrip(': ')}; {memory.in_words(self.device)}", "out_of_memory": True}
+
+    def _await_memory(self) -> None:
+        """Wait until the GPU has what the trial needs: a trial that ended elsewhere may still be giving it back.
+
+        Where the need was not measured, it is a guess by the trial's share, and the trial is tried all the same.
+
+        Raises:
+            MemoryError: it never had.
+        """
+        if self.device.type != "cuda":
+            return
+        _, total = torch.cuda.mem_get_info(self.device)
+        wanted = memory.wanted_bytes(self.memory_bytes, self.share, total)
+        held = torch.cuda.memory_reserved(self.device)
+        free = memory.wait_for_room(wanted - held, lambda: torch.cuda.mem_get_info(self.device)[0])
+        if free is None:
+            return
+        words = memory.occupied(torch.cuda.get_device_name(self.device), wanted - held, free)
+        if self.memory_bytes is not None:
+            raise MemoryError(words)
+        self._warnings.append(words)
 
     def _require_sound_device(self) -> None:
         """Raise what the device has to say, which may come later than the error that it caused."""

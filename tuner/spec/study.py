@@ -14,7 +14,7 @@ from tuner.home import NAME, NAME_IN_WORDS
 from tuner.results import OBJECTIVES
 
 _LARGEST_WASTE = 0.05
-_MOST_TRIALS_A_GPU = 100
+MOST_TRIALS_A_GPU = 100
 
 
 class _Part(BaseModel):
@@ -107,23 +107,30 @@ class Resources(_Part):
 
     # One thread a trial: several small trials side by side beat one with several threads.
     cpus: Annotated[int, Ge(1)] = 1
-    # A laptop has none; GPUs are asked for by name.
-    gpus: Annotated[float, Ge(0)] = Field(
-        default=0.0, description="a number of GPUs: 0, a share such as 0.5, or 1, 2 ..."
+    # A laptop has none; GPUs are asked for by name. `auto` measures one trial and lets as many share a GPU as fit.
+    gpus: Literal["auto"] | Annotated[float, Ge(0)] = Field(
+        default=0.0, description="auto or a number of GPUs: 0, a share such as 0.5, or 1, 2 ..."
     )
     # As many as fit.
     concurrent: Literal["auto"] | Annotated[int, Ge(1)] = "auto"
 
+    @property
+    def gpus_known(self) -> float:
+        """Return a trial's GPUs as a number; `auto` is none until it has been settled."""
+        return 0.0 if self.gpus == "auto" else self.gpus
+
     @field_validator("gpus")
     @classmethod
-    def _packs(cls, gpus: float) -> float:
+    def _packs(cls, gpus: float | Literal["auto"]) -> float | Literal["auto"]:
+        if gpus == "auto":
+            return gpus
         if gpus >= 1 or gpus == 0:
             low, high = float(math.floor(gpus)), float(math.ceil(gpus))
             fits = low == high
         else:
             trials = math.floor(1 / max(gpus, 1e-6) + 1e-9)
-            low, high = _share(trials + 1), _share(trials)
-            fits = trials <= _MOST_TRIALS_A_GPU and 1 - trials * gpus <= _LARGEST_WASTE + 1e-9
+            low, high = share_of_gpu(trials + 1), share_of_gpu(trials)
+            fits = trials <= MOST_TRIALS_A_GPU and 1 - trials * gpus <= _LARGEST_WASTE + 1e-9
         if not fits:
             nearest_fitting = " and ".join(dict.fromkeys((f"{low:g}", f"{high:g}")))
             raise ValueError(f"trials of {gpus:g} GPUs do not fill whole GPUs; nearest that do: {nearest_fitting}")
@@ -199,6 +206,6 @@ class Study(_Part):
         return name
 
 
-def _share(trials: int) -> float:
+def share_of_gpu(trials: int) -> float:
     """Return the share of a GPU that `trials` of them fill, rounded down to what Ray's bookkeeping can add up."""
-    return math.floor(1000 / min(trials, _MOST_TRIALS_A_GPU)) / 1000
+    return math.floor(1000 / min(trials, MOST_TRIALS_A_GPU)) / 1000

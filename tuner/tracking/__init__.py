@@ -8,7 +8,8 @@
 Importing MLflow takes seconds (3.17 loads pandas, scikit-learn and FastAPI), so it is imported at first use only.
 """
 
-from tuner.tracking.destination import Destination, destination, without_credentials
+from tuner.tracking.artifact_probe import probe_artifacts
+from tuner.tracking.destination import URI_VARIABLE, Destination, destination, without_credentials
 from tuner.tracking.environment import environment
 from tuner.tracking.operations import DatasetInput, RegisteredModel, RunIds
 from tuner.tracking.probe import probe_mlflow
@@ -18,6 +19,7 @@ from tuner.tracking.spool import spool_folder
 from tuner.tracking.view import shared_view
 
 __all__ = [
+    "URI_VARIABLE",
     "DatasetInput",
     "Destination",
     "RegisteredModel",
@@ -28,6 +30,7 @@ __all__ = [
     "destination",
     "environment",
     "ids",
+    "probe_artifacts",
     "probe_mlflow",
     "shared_view",
     "spool_folder",

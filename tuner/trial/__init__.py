@@ -10,21 +10,28 @@ Nothing here knows Ray, Optuna or MLflow:
 
 from tuner.trial.check import check_model
 from tuner.trial.config import SECTIONS, TRAINING, resolve
-from tuner.trial.cost import policy_cost
+from tuner.trial.cost import forward_work, policy_cost
 from tuner.trial.network import Network, load_network, network_state
+from tuner.trial.probe import Memory, Pace, always_mixing, measure, memory
 from tuner.trial.run import build, expected_strength, image_shape, load_data, run, validation_split
 from tuner.trial.score import score_on_test
 
 __all__ = [
     "SECTIONS",
     "TRAINING",
+    "Memory",
     "Network",
+    "Pace",
+    "always_mixing",
     "build",
     "check_model",
     "expected_strength",
+    "forward_work",
     "image_shape",
     "load_data",
     "load_network",
+    "measure",
+    "memory",
     "network_state",
     "policy_cost",
     "resolve",

@@ -1,0 +1,144 @@
+"""Which studies are to go on when their driver is gone: what a cluster's supervisor reads and writes down.
+
+A study that a cluster's job drives has a place in the queue from its beginning until it ends or is stopped on purpose.
+One that has its place and no driver was cut off: the head died, or was shut down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from typing import Any, NamedTuple
+
+import optuna
+
+from tuner.errors import ServiceError
+from tuner.home import home, study_directory
+from tuner.results import StudyState
+from tuner.search import lease, storage, stored
+
+_QUEUE, _ATTEMPTS = "queue", "attempts"
+
+_JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""What Ray sets for the jobs that are submitted to it."""
+
+
+CODE_VARIABLE = "TUNER_JOB_CODE"
+"""The folder in which a job's own code has arrived, where it brought some."""
+
+CODE = "code"
+"""What the folder is called that keeps it, in the study's own."""
+
+
+class Queued(NamedTuple):
+    """A study's place in the queue: since when, in seconds since 1970."""
+
+    priority: int
+    since: float
+
+
+class CutOff(NamedTuple):
+    """A study that lost its driver; `job` is the one that the supervisor sent last, after so many `failures`."""
+
+    name: str
+    since: float
+    priority: int
+    job: str
+    failures: int
+
+
+def queued(study: optuna.Study, priority: int | None) -> Queued:
+    """Return a study's place in the queue, and store it; one that was cut off keeps its age, and its priority."""
+    kept = study.user_attrs.get(_QUEUE, {})
+    own = int(kept.get("priority", 0)) if priority is None else priority
+    place = Queued(own, float(kept.get("since", time.time())))
+    storage.set_state(study, queue={"priority": place.priority, "since": place.since, "job": _is_job()})
+    return place
+
+
+def is_queued(study: optuna.Study) -> bool:
+    """Tell whether a study has a place: it is to go on, or was cut off."""
+    return "since" in study.user_attrs.get(_QUEUE, {})
+
+
+def settle(study: optuna.Study) -> None:
+    """Take a study's place away when it has ended; one whose job was told to end keeps it, unless on purpose."""
+    if not _is_job() or stored.standing(study) not in {StudyState.INTERRUPTED, StudyState.RUNNING}:
+        _take_away(study)
+
+
+def leave(name: str) -> None:
+    """Note that a study was stopped on purpose: nobody is to go on with it by himself."""
+    _take_away(storage.load(name))
+
+
+def cut_off() -> list[CutOff]:
+    """Return the studies that are to go on and have no driver, the first to begin first."""
+    found = []
+    for name in storage.names():
+        attributes = storage.attributes(name)
+        place, attempts = attributes.get(_QUEUE, {}), attributes.get(_ATTEMPTS, {})
+        if place.get("job") and "since" in place and not lease.is_driven(name):
+            job, failures = str(attempts.get("job", "")), int(attempts.get("failures", 0))
+            found.append(CutOff(name, float(place["since"]), int(place["priority"]), job, failures))
+    return sorted(found, key=lambda one: (-one.priority, one.since, one.name))
+
+
+def attempted(name: str, job: str, failures: int) -> None:
+    """Note which job goes on with a study, after so many that failed quickly."""
+    storage.set_state(storage.load(name), attempts={"job": job, "failures": failures})
+
+
+def give_up(name: str, why: str) -> None:
+    """Note that going on with a study was given up."""
+    study = storage.load(name)
+    _take_away(study)
+    storage.set_state(study, attempts={"given_up": why})
+
+
+def notes(name: str) -> list[str]:
+    """Return sentences for people: why going on with a study was given up, if nobody has gone on with it since."""
+    study = storage.load(name)
+    why = study.user_attrs.get(_ATTEMPTS, {}).get("given_up")
+    if why is None or is_queued(study):
+        return []
+    return [f"the supervisor has given up: {why}; when that is mended: tuner resume {name}"]
+
+
+def keep_code(name: str) -> None:
+    """Keep the user's own code that travelled with this job beside the study, for the job that may have to go on."""
+    came = os.environ.get(CODE_VARIABLE)
+    if not came:
+        return
+    kept, partial = study_directory(name) / CODE, study_directory(name) / f"{CODE}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(came, partial, symlinks=True)
+    shutil.rmtree(kept, ignore_errors=True)
+    partial.replace(kept)
+
+
+def note(act: str, name: str, by: str) -> None:
+    """Write into TUNER_HOME/audit.log who did what to a study, by his own word, and when.
+
+    Raises:
+        ServiceError: it cannot be written.
+    """
+    line: dict[str, Any] = {"at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "act": act, "study": name, "by": by}
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+        with (home() / "audit.log").open("a", encoding="utf-8") as log:
+            log.write(f"{json.dumps(line)}\n")
+    except OSError as error:
+        raise ServiceError(f"{home() / 'audit.log'} cannot be written: {error}") from error
+
+
+def _take_away(study: optuna.Study) -> None:
+    kept = study.user_attrs.get(_QUEUE)
+    if kept is not None:
+        storage.set_state(study, queue={"priority": kept["priority"]}, attempts={})
+
+
+def _is_job() -> bool:
+    return _JOB_VARIABLE in os.environ

@@ -1,0 +1,53 @@
+"""A study's turn on a cluster: its place in the queue, and then its share of the places, as others have theirs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+import optuna
+
+from tuner.search import database, queue, session, supervision
+from tuner.search.lease import Lease
+from tuner.search.queue import Claim, Share, all_of_it
+from tuner.search.session import Node
+from tuner.search.waiting import NotYet, begins
+from tuner.spec import StudySpec
+
+
+def begun(
+    spec: StudySpec, study: optuna.Study, lease: Lease, priority: int | None, note: Callable[[str], None]
+) -> Share:
+    """Begin on the cluster of RAY_ADDRESS if it is the study's turn; return its share of the places from then on.
+
+    On Ray of its own it has it all. A priority that is not given is that of before.
+
+    Raises:
+        NotYet: it has to wait; what is stored of it says so.
+    """
+    if not os.environ.get("RAY_ADDRESS"):
+        return all_of_it
+    supervision.keep_code(spec.name)
+    claim = _claim(spec, supervision.queued(study, priority))
+    with database.patience(note):
+        if not database.patiently(lambda: _begins(spec.name, lease, claim)):
+            raise NotYet(spec.name, claim)
+
+    def share(nodes: Sequence[Node], room: int) -> int:
+        return min(room, queue.shares(nodes, lease.claims).get(spec.name, room))
+
+    return share
+
+
+def _begins(name: str, lease: Lease, claim: Claim) -> bool:
+    if lease.has_place():  # this process has waited for it
+        lease.look_around()
+        return True
+    lease.claim(claim)
+    return begins(name, lease, claim, session.nodes())
+
+
+def _claim(spec: StudySpec, place: supervision.Queued) -> Claim:
+    wanted = spec.resources
+    most = 0 if wanted.concurrent == "auto" else int(wanted.concurrent)
+    return Claim(session.address(), place.priority, place.since, wanted.cpus, wanted.gpus_known, most)
