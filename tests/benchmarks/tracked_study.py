@@ -41,7 +41,8 @@ def main() -> None:
         size["scheduler.grace_epochs"] = 1
     with tempfile.TemporaryDirectory() as place, served(Path(place)) as server:
         bench = Bench(Path(place), server, size)
-        bench.run("warm-up", ALIKE)
+        if not options.quick:
+            bench.run("warm-up", ALIKE)
         for _ in range(rounds):
             bench.run("untracked", ALIKE, tracked=False)
             bench.run("tracked", ALIKE)
