@@ -24,6 +24,7 @@ from tuner.search.confirm import ConfirmationBegun
 from tuner.search.observer import Observer
 from tuner.search.running import Begun
 from tuner.search.waiting import NotYet
+from tuner.signals import as_interrupt
 from tuner.tracking import destination, probe_artifacts
 
 EXIT_CODES = {
@@ -159,7 +160,7 @@ def waiting_as(command: str, as_json: bool) -> Iterator[None]:
 @contextmanager
 def interruptible() -> Iterator[None]:
     """End a study by SIGTERM as by Ctrl-C while the block runs."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, as_interrupt)
     try:
         yield
     finally:
