@@ -51,7 +51,7 @@ ASIDE = 200
 """Files that may wait for an artifact store that does not take them, while metrics go on."""
 
 KEEP_AGAIN_SECONDS = 5.0
-"""So long records beyond the capacity are only counted, where the disk has just been asked to take all that waits."""
+"""So long records beyond the capacity are only counted, after the disk has refused what waits."""
 
 _GUARD_SECONDS = 0.1
 _GLANCE_SECONDS = 0.1
@@ -82,7 +82,7 @@ class Writer:
         self._refusals = 0
         self._failing_since: float | None = None
         self._lost = 0
-        self._kept_at = float("-inf")
+        self._keep_again_at = 0.0
         self.written = 0
         self.error = ""
         self._guard = threading.Lock()  # of all that is in hand and on disk, never held while MLflow is asked
@@ -109,7 +109,6 @@ class Writer:
                 self._keep()
             finally:
                 self._guard.release()
-                self._kept_at = time.monotonic()
         if len(self._waiting) >= CAPACITY:
             self._lose(1, f"more than {CAPACITY} records waited for MLflow at {self._destination.shown}")
         else:
@@ -118,7 +117,7 @@ class Writer:
 
     def _may_keep(self) -> bool:
         """Tell whether the disk is to take what waits; one that is full is asked again only after a while."""
-        return len(self._waiting) >= CAPACITY and time.monotonic() - self._kept_at > KEEP_AGAIN_SECONDS
+        return len(self._waiting) >= CAPACITY and time.monotonic() >= self._keep_again_at
 
     def abandon(self, timeout_seconds: float) -> None:
         """Wait until all is sent, at most so long, and forget the rest."""
@@ -237,6 +236,7 @@ class Writer:
                 self._spool.append([*in_hand, *waiting])
         except OSError as error:
             self._waiting.extendleft(reversed(waiting))
+            self._keep_again_at = time.monotonic() + KEEP_AGAIN_SECONDS
             self.error = f"{self._folder} cannot be written: {error.strerror or error}"
         else:
             if not self._is_spooled:
