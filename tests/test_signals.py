@@ -19,8 +19,8 @@ if sys.argv[1] == "handled":
         sys.exit(0)
     signal.signal(signal.SIGINT, own)
 signal.signal(signal.SIGTERM, as_interrupt)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted", flush=True)

@@ -42,7 +42,7 @@ def status(name: str, as_json: bool) -> None:
     if (other := _elsewhere(name)) is not None:
         result, metric, maximise = other
         if output.wants_json(as_json):
-            output.print_json(result.as_json() | {"metric": metric, "stopping": None, "notes": []})
+            output.print_json(result.as_json() | {"metric": metric, "stopping": None, "notes": [], "queue": None})
         else:
             output.print_tables(*tables.summary(result, metric, maximise))
         return
