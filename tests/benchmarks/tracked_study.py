@@ -41,7 +41,8 @@ def main() -> None:
         size["scheduler.grace_epochs"] = 1
     with tempfile.TemporaryDirectory() as place, served(Path(place)) as server:
         bench = Bench(Path(place), server, size)
-        bench.run("warm-up", ALIKE)
+        if not options.quick:
+            bench.run("warm-up", ALIKE)
         for _ in range(rounds):
             bench.run("untracked", ALIKE, tracked=False)
             bench.run("tracked", ALIKE)
@@ -49,6 +50,8 @@ def main() -> None:
             bench.run("undisturbed", ONE_AT_A_TIME)
             bench.run("killed", ONE_AT_A_TIME, beside=bench.kill_thrice)
         seconds = bench.seconds
+        if bench.kills < 3 * rounds and not options.quick:
+            raise RuntimeError(f"the server was killed {bench.kills} times in {rounds} studies: they were too short")
         lacking = {name: bench.lacking(name) for name in ("tracked", "undisturbed", "killed")}
     print_document(
         "tracked_study",

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.head import head
 from tests.processes import tuner
+from tests.readme import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 

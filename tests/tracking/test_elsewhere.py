@@ -11,7 +11,7 @@ from tests.tracking.examples import closed, metrics, mixup
 from tests.tracking.servers import Server
 from tuner.errors import ServiceError
 from tuner.results import StudyState, TrialRecord, TrialState
-from tuner.tracking import Destination, Tracking, elsewhere
+from tuner.tracking import Destination, Tracking, elsewhere, rest
 from tuner.tracking.encoding import TAG_LENGTH, curve_text
 
 
@@ -60,6 +60,38 @@ def test_server_out_of_reach_is_told_without_its_password():
     with pytest.raises(ServiceError, match="MLFLOW_TRACKING_URI") as caught:
         elsewhere.read("any", Destination("http://me:hush@127.0.0.1:9"))
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"TOKEN": "abc"}, {"headers": {"Authorization": "Bearer abc"}}),
+        ({"TOKEN": "abc", "USERNAME": "me", "PASSWORD": "hush"}, {"auth": ("me", "hush")}),
+        ({"INSECURE_TLS": "true"}, {"verify": False}),
+        ({"SERVER_CERT_PATH": "/ca.pem", "CLIENT_CERT_PATH": "/own.pem"}, {"verify": "/ca.pem", "cert": "/own.pem"}),
+    ],
+)
+def test_who_we_are_and_whom_we_trust_is_told_as_mlflow_s_own_client_does(
+    settings: dict[str, str], expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    for key, value in settings.items():
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{key}", value)
+    asked: dict[str, Any] = {}
+
+    def request(*_: Any, **more: Any) -> Any:
+        asked.update(more)
+        raise requests.ConnectionError("nobody there")
+
+    monkeypatch.setattr(requests, "request", request)
+    with pytest.raises(ServiceError, match="nobody there"):
+        elsewhere.read("any", Destination("https://mlflow.example"))
+    assert {key: asked[key] for key in ("auth", "headers", "verify", "cert") if key in asked} == expected
+
+
+def test_an_answer_that_is_no_json_is_told(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rest, "_API", "health?")  # a page that says OK, as one that asks to log in might
+    with pytest.raises(ServiceError, match="answers with no JSON"):
+        elsewhere.read("any", Destination(server.address))
 
 
 @pytest.mark.parametrize("epochs", [1, 30, 400, 3000])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.results import TrialState
+from tuner.results import TrialRecord, TrialState
 from tuner.spec import load
-from tuner.tracking import wire
+from tuner.tracking import Destination, RegisteredModel, Tracking, wire
 from tuner.tracking.masking import MASK, masked, masked_text
 from tuner.tracking.operations import TrialStarted
 
@@ -78,3 +78,16 @@ def test_any_text_behind_such_a_key_is_gone(secret: str, before: str):
 def test_masked_values_stay_masked_on_disk():
     operation = TrialStarted("one", 0, 1, masked({"a.password": SECRET}), {}, name=TrialState.COMPLETE.value)
     assert b"s3cr" not in wire.line(operation)
+
+
+def test_listed_trials_and_registered_policies_are_masked_too(tmp_path):
+    tracking = Tracking(Destination("http://127.0.0.1:9"), spool=tmp_path / "unsent")
+    tracking.study_started("one")
+    trial = TrialRecord(0, TrialState.FAILED, f"token: {SECRET}", {"dataset.password": SECRET}, (), {}, 0)
+    tracking.trials_listed([trial])
+    tracking.model(RegisteredModel("one", tmp_path / "x", {"api_key": SECRET}, params={"password": SECRET}))
+    tracking.close(1)
+    kept = (tmp_path / "unsent" / "records.jsonl").read_text()
+    assert "TrialsListed" in kept
+    assert "ModelTrained" in kept
+    assert "s3cr" not in kept

@@ -185,6 +185,24 @@ def test_memory_is_bounded_however_long_nobody_answers(
     assert counted(server, study) == wanted(range(30), 20)
 
 
+def test_queue_that_fills_while_a_request_is_under_way_loses_nothing(
+    between: Any, server: Server, tmp_path: Path, study: str, monkeypatch: pytest.MonkeyPatch
+):
+    at, faults = between
+    monkeypatch.setattr(writer, "CAPACITY", 50)
+    monkeypatch.setattr(writer, "LINGER_SECONDS", 0.0)
+    tracking = begun(at, study, tmp_path)
+    wait_until(lambda: tracking.waiting == 0)
+    faults.delay_seconds = 0.3
+    for number in range(10):
+        report(tracking, range(number, number + 1), epochs=20)
+        time.sleep(0.05)
+    faults.heal()
+    told = ended(tracking, 120)
+    assert told.unwritten == 0, told.error
+    assert counted(server, study) == wanted(range(10), 20)
+
+
 def test_files_that_are_not_taken_hold_up_nothing_and_are_sent_later(
     between: Any, server: Server, tmp_path: Path, study: str
 ):

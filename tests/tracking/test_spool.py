@@ -162,6 +162,22 @@ def test_large_file_lies_beside_the_records(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_disk_that_was_full_at_the_first_record_takes_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    one, two = (EpochEnded("one", 0, epoch, metrics(epoch)) for epoch in (1, 2))
+    waiting = Spool(tmp_path / "unsent", "id")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spool_module.os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            waiting.append([one])
+    waiting.append([two])
+    assert Spool(tmp_path / "unsent", "id").next(9) == [two]
+    assert taken(waiting, 9) == [two]
+
+
 def test_too_much_is_refused_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(spool_module, "LIMIT_BYTES", 1000)
     waiting = Spool(tmp_path)

@@ -206,7 +206,7 @@ def test_the_charts_show_alpha_against_accuracy(team: Team, chromium: Any):
 
     _, charts = links(team)
     chromium.get(charts)
-    browser.awaited(chromium, lambda text: "Study (" in text and "Model metrics" in text)
+    browser.awaited(chromium, lambda text: "Model metrics" in text)
     mixed = [trial for trial in team.here("trials", "digits") if "mixing.ratio.alpha" in trial["params"]]
 
     def points(_: Any) -> bool:

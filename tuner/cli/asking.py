@@ -71,7 +71,7 @@ def plan(source: str, overrides: Sequence[str], address: str | None, as_json: bo
 def ask(arguments: Sequence[str], address: str | None, as_json: bool, *, study_file: str | None = None) -> int:
     """Let the cluster answer a command of its own studies, print the answer, and return its exit code."""
     code, found, text = answer(arguments, address, as_json=output.wants_json(as_json), study_file=study_file)
-    if code == 0 and found is not None:
+    if found is not None:
         output.print_json(found)
     else:
         (sys.stdout if code == 0 else sys.stderr).write(text)

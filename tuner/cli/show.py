@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich.box
 from rich.table import Table
 
-from tuner.cli import output, run
+from tuner.cli import output, tables
 from tuner.errors import ServiceError, UsageError
 from tuner.report import words
 from tuner.results import StudyResult, StudyState
-from tuner.search import recommendation, storage, stored, supervision, waiting
-from tuner.search.safety import Safety
+from tuner.search import storage
 from tuner.tracking import destination, elsewhere
+
+if TYPE_CHECKING:
+    from tuner.search.safety import Safety
+
+# What reads a study that is stored here imports torch: seconds, which one that a server tells does not take.
 
 
 def ls(as_json: bool) -> None:
@@ -38,10 +42,12 @@ def status(name: str, as_json: bool) -> None:
     if (other := _elsewhere(name)) is not None:
         result, metric, maximise = other
         if output.wants_json(as_json):
-            output.print_json(result.as_json() | {"metric": metric, "stopping": None, "notes": []})
+            output.print_json(result.as_json() | {"metric": metric, "stopping": None, "notes": [], "queue": None})
         else:
-            output.print_tables(*run.summary(result, metric, maximise))
+            output.print_tables(*tables.summary(result, metric, maximise))
         return
+    from tuner.search import recommendation, stored, supervision, waiting
+
     result = recommendation.added_to(stored.stored(name))
     metric, maximise = stored.objective(name)
     stopping = stored.stopping(name, result.trials)
@@ -53,7 +59,7 @@ def status(name: str, as_json: bool) -> None:
         return
     if queue is not None:
         notes.insert(0, f"{name}: {_state(result.state, queue)}, priority {queue['priority']}")
-    output.print_tables(*run.summary(result, metric, maximise), *notes)
+    output.print_tables(*tables.summary(result, metric, maximise), *notes)
     if stopping is not None:
         output.print_tables(*_stopping(stopping, metric))
 
@@ -63,6 +69,8 @@ def trials(name: str, as_json: bool) -> None:
     if (other := _elsewhere(name)) is not None:
         _print_trials(*other, as_json)
         return
+    from tuner.search import stored
+
     try:
         result = stored.stored(name, with_runs=True)
     except ServiceError as error:
@@ -75,7 +83,7 @@ def _print_trials(result: StudyResult, metric: str, maximise: bool, as_json: boo
     if output.wants_json(as_json):
         output.print_json([trial.as_json() for trial in result.trials])
     else:
-        output.print_tables(run.trials_table(result.trials, metric, maximise))
+        output.print_tables(tables.trials_table(result.trials, metric, maximise))
 
 
 def _elsewhere(name: str) -> tuple[StudyResult, str, bool] | None:
@@ -84,6 +92,8 @@ def _elsewhere(name: str) -> tuple[StudyResult, str, bool] | None:
 
 
 def _overview(name: str) -> dict[str, Any] | None:
+    from tuner.search import stored, waiting
+
     try:
         result: StudyResult = stored.stored(name)
     except UsageError as error:
@@ -105,6 +115,8 @@ def _overview(name: str) -> dict[str, Any] | None:
 
 
 def _state(state: str, queue: dict[str, int] | None) -> str:
+    from tuner.search import waiting
+
     return state if queue is None else f"{state} ({waiting.in_words(queue['place'], queue['of'])})"
 
 

@@ -89,7 +89,13 @@ def _tell_of(study: str | None, at: Destination) -> None:
     Raises:
         UsageError: MLflow has no such study.
     """
-    found = elsewhere.experiment(at, study)
+    try:
+        found = elsewhere.experiment(at, study)
+    except ServiceError as error:
+        if study is not None:
+            raise
+        typer.echo(f"Which study was begun last cannot be told: {error}", err=True)
+        return
     if found is not None:
         name, number = found
         typer.echo(f"Study {name}:\n  its trials: {page(at.shown, number)}\n  as charts: {charts(at.shown, number)}")
@@ -98,7 +104,9 @@ def _tell_of(study: str | None, at: Destination) -> None:
 
 
 def _shown(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def _arguments(where: Destination, host: str, port: int) -> list[str]:

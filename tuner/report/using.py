@@ -15,6 +15,7 @@ from tuner.results import TrialRecord
 from tuner.selection.recommend import Verdict
 from tuner.selection.words import counted
 from tuner.spec.study import Confirm, Search
+from tuner.tracking.masking import masked_text
 
 _LOOP = """\
 import tuner
@@ -106,7 +107,7 @@ def decided(found: Findings) -> Section:
         "How it was decided",
         [
             Bullets(tuple(items)),
-            Code(found.source, "yaml", "The study file", long=True),
+            Code(masked_text(found.source), "yaml", "The study file", long=True),
             Paragraph(f"Written with {made}."),
         ],
     )

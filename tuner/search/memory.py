@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+import psutil
 import torch
 
 _GIB = 2**30
@@ -57,21 +57,9 @@ def in_words(device: torch.device) -> str:
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return _numbers(torch.cuda.get_device_name(device), free, total, torch.cuda.memory_reserved(device))
-    machine, own = _kibibytes("/proc/meminfo"), _kibibytes("/proc/self/status")
-    if not {"MemAvailable", "MemTotal"} <= machine.keys() or "VmRSS" not in own:
-        return "how much there is cannot be told on this system"
-    return _numbers("the machine", machine["MemAvailable"] * 1024, machine["MemTotal"] * 1024, own["VmRSS"] * 1024)
+    machine = psutil.virtual_memory()
+    return _numbers("the machine", machine.available, machine.total, psutil.Process().memory_info().rss)
 
 
 def _numbers(what: str, free: int, total: int, own: int) -> str:
     return f"{what} has {free / _GIB:.2f} of {total / _GIB:.2f} GiB free, this process holds {own / _GIB:.2f} GiB"
-
-
-def _kibibytes(file: str) -> dict[str, int]:
-    """Return the lines `name: number kB` of one of Linux's files; none on another system."""
-    try:
-        lines = Path(file).read_text().splitlines()
-    except OSError:
-        return {}
-    found = (line.partition(":") for line in lines if line.endswith(" kB"))
-    return {name: int(value.split()[0]) for name, _, value in found}

@@ -93,7 +93,8 @@ def probe(
         cause = getattr(error, "cause", None)
         raise StudyFailed(f"the trial that was tried broke: {in_words(cause) if cause else _first(error)}") from error
     finally:
-        for one in asked:
+        # Of a task that has ended Ray (2.60) may fall over its own cancelling: "complete task that was not pending".
+        for one in ray.wait(asked, num_returns=len(asked), timeout=0)[1]:
             ray.cancel(one, force=True)
     return Measured(
         tuple(map(_typical, zip(*(one.paces for one in found), strict=True))), _most(found), found[0].device

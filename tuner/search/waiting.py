@@ -20,6 +20,7 @@ from tuner.search import database, lease, queue, session
 from tuner.search.lease import Lease
 from tuner.search.queue import Claim
 from tuner.search.session import Node
+from tuner.signals import as_interrupt
 
 _LOOK_SECONDS = 2.0
 
@@ -111,7 +112,7 @@ def _leave(name: str) -> NoReturn:
 def main() -> None:
     """Wait for the turn of the study that the arguments name, and become the command that they end with."""
     name, claim, *command = sys.argv[1:]
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, as_interrupt)
     try:
         wait(name, Claim(**json.loads(claim)), _say)
     except TunerError as error:

@@ -40,6 +40,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     checkpoint_bytes: int | None = None
     memory_bytes: int | None = None
     _test: Examples | None = None
+    _usage: Usage | None = None
 
     def setup(
         self,
@@ -96,7 +97,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             else:
                 self._save_if_due(self.training)
             metrics = self.training.run_epoch(self.validation)
-            measured = asdict(metrics) | {"system": self._usage.measure()}
+            measured = asdict(metrics) | {"system": self._used()}
             if metrics.epoch in self.pausing_epochs:
                 self._save_state(self.training, measured)
             if metrics.epoch >= self.training.recipe.epochs:
@@ -111,6 +112,19 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             return self._told() | measured | scores
         self.let_go()  # not before: the error keeps what the training was doing
         return failed
+
+    def _used(self) -> dict[str, float]:
+        """Return what the trial used of the machine since it was last asked; where that cannot be told, it says so."""
+        try:
+            self._usage = self._usage or Usage(self.device)
+            return self._usage.measure()
+        except torch.AcceleratorError:
+            raise
+        except Exception as error:  # drivers and libraries raise what they like, and no trial may fail by being watched
+            if "usage" not in self._warned_of:
+                self._warnings.append(f"what it uses of its machine cannot be told: {type(error).__name__}: {error}")
+            self._warned_of.add("usage")
+            return {}
 
     def _test_scores(self, training: Training) -> dict[str, Any]:
         """Return what a training that is over scores on the test split, where that is asked for."""
@@ -129,9 +143,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.epochs_stored: int = config["epochs"]
         self.pausing_epochs: tuple[int, ...] = tuple(config["pausing_epochs"])
         self._saved_at = time.monotonic()
-        self._usage = Usage(self.device)
         self._warnings: list[str] = []
         self._warned_of: set[str] = set()
+        self._usage = None
+        self._used()  # from here on
 
     def _told(self) -> dict[str, Any]:
         told = {"number": self.number, "warnings": self._warnings}

@@ -35,14 +35,23 @@ class TrackingFailure(Exception):
     """MLflow could not do what was asked, in words.
 
     `is_final` where asking again is of no use, `is_too_large` where asking for less may be, `is_passing` where only the
-    connection or the moment was bad.
+    connection or the moment was bad, `is_busy` where the server said that it has too much to do.
     """
 
-    def __init__(self, destination: Destination, reason: object, is_final: bool, is_passing: bool = False) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        reason: object,
+        is_final: bool,
+        is_passing: bool = False,
+        *,
+        is_busy: bool = False,
+    ) -> None:
         lines = without_credentials(str(reason)).strip().splitlines() or [type(reason).__name__]
         super().__init__(f"MLflow at {destination.shown}: {lines[0][:LONGEST_MESSAGE]}")
         self.is_final = is_final
         self.is_passing = is_passing
+        self.is_busy = is_busy
         self.is_too_large = bool(_TOO_LARGE.search(str(reason)))
 
 

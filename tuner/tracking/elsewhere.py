@@ -8,11 +8,9 @@ list: a thousand take a server seconds. A trial's curve is a tag of its run, for
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tuner.errors import ServiceError
 from tuner.results import (
     OBJECTIVES,
     StudyResult,
@@ -23,8 +21,8 @@ from tuner.results import (
     flatten,
     unmixed_baseline,
 )
-from tuner.tracking.credentials import take_credentials
-from tuner.tracking.destination import Destination, without_credentials
+from tuner.tracking import rest
+from tuner.tracking.destination import Destination
 from tuner.tracking.encoding import config
 from tuner.tracking.view import VIEW_TAG
 
@@ -37,8 +35,6 @@ TRIALS_FILE = "trials.json"
 _SLACK_MS = 1000
 _STATES = {state.value: state for state in TrialState}
 _PAGE = 1000
-_API = "api/2.0/mlflow"
-_SECONDS = 30
 
 
 def read(study: str, at: Destination) -> tuple[StudyResult, str, bool] | None:
@@ -79,7 +75,7 @@ def file(study: str, path: str, at: Destination) -> bytes | None:
         ServiceError: the server is out of reach, or does not let us in.
     """
     parent = _parent(study, at) if at.is_server else None
-    found = _artifact(at, parent["info"]["run_id"], path) if parent else None
+    found = rest.artifact(at, parent["info"]["run_id"], path) if parent else None
     return None if found is None else bytes(found.content)
 
 
@@ -90,20 +86,20 @@ def experiment(at: Destination, study: str | None = None) -> tuple[str, str] | N
         ServiceError: the server is out of reach, or does not let us in.
     """
     if study is not None:
-        found = _get(at, "experiments/get-by-name", {"experiment_name": study})
+        found = rest.get(at, "experiments/get-by-name", {"experiment_name": study})
         return (study, found["experiment"]["experiment_id"]) if found else None
     asked = {"filter": f"tags.`{VIEW_TAG}` != ''", "order_by": ["last_update_time DESC"], "max_results": 1}
-    last = _post(at, "experiments/search", asked).get("experiments", ())
+    last = rest.post(at, "experiments/search", asked).get("experiments", ())
     return (last[0]["name"], last[0]["experiment_id"]) if last else None
 
 
 def _trials(at: Destination, experiment: str, parent: str, wanted: str) -> tuple[TrialRecord, ...]:
     """Return the trials that a study has listed, with what has changed since."""
-    answer = _artifact(at, parent, TRIALS_FILE)
+    answer = rest.artifact(at, parent, TRIALS_FILE)
     if answer is None:
         found = {one.number: one for one in map(_trial, _runs(at, experiment, wanted, []))}
     else:
-        listed = answer.json()
+        listed = rest.document(at, answer)
         found = {one["number"]: _listed(one) for one in listed["trials"]}
         since = int(listed["at_ms"]) - _SLACK_MS
         for changed in (f"attributes.end_time > {since}", "attributes.status = 'RUNNING'"):
@@ -160,42 +156,8 @@ def _parent(study: str, at: Destination) -> Mapping[str, Any] | None:
 def _runs(at: Destination, experiment: str, wanted: str, order: list[str]) -> Iterator[Mapping[str, Any]]:
     asked = {"experiment_ids": [experiment], "filter": wanted, "max_results": _PAGE, "order_by": order}
     while True:
-        page = _post(at, "runs/search", asked)
+        page = rest.post(at, "runs/search", asked)
         yield from page.get("runs", ())
         if not page.get("next_page_token"):
             return
         asked["page_token"] = page["next_page_token"]
-
-
-def _artifact(at: Destination, run_id: str, path: str) -> Any:
-    """Return the answer that holds a run's file; None where there is no such file, which some servers call a fault."""
-    asked = {"path": path, "run_uuid": run_id}
-    return _ask(at, "GET", f"{at.uri}/get-artifact", params=asked, missing=(404, 500))
-
-
-def _get(at: Destination, path: str, params: Mapping[str, str]) -> Any:
-    found = _ask(at, "GET", f"{at.uri}/{_API}/{path}", params=params)
-    return None if found is None else found.json()
-
-
-def _post(at: Destination, path: str, body: Mapping[str, Any]) -> Any:
-    found = _ask(at, "POST", f"{at.uri}/{_API}/{path}", json=body)
-    return {} if found is None else found.json()
-
-
-def _ask(at: Destination, method: str, address: str, missing: Sequence[int] = (404,), **content: Any) -> Any:
-    """Return the server's answer; None where there is no such thing."""
-    import requests
-
-    try:
-        take_credentials()
-        name, password = (os.environ.get(f"MLFLOW_TRACKING_{one}") for one in ("USERNAME", "PASSWORD"))
-        who = (name, password) if name and password else None
-        answer = requests.request(method, address, auth=who, timeout=_SECONDS, **content)
-        if answer.status_code in missing:
-            return None
-        answer.raise_for_status()
-        return answer
-    except (requests.RequestException, ValueError) as error:
-        words = without_credentials(str(error))
-        raise ServiceError(f"MLflow at {at.shown}: {words}; see whether MLFLOW_TRACKING_URI is right") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -143,7 +143,8 @@ class Tracking:
 
     def trials_listed(self, trials: Sequence[TrialRecord]) -> None:
         """Keep a list of all trials with the study's run: thousands are read from it at once (`elsewhere`)."""
-        self._writer.put(TrialsListed(self._study, _now_ms(), tuple(trial.as_json() for trial in trials)))
+        listed = tuple(masked(trial.as_json()) | {"cause": masked_text(trial.cause)} for trial in trials)
+        self._writer.put(TrialsListed(self._study, _now_ms(), listed))
 
     def orphans_ended(self) -> None:
         """End the runs that a driver left running when it died: now, before a trial goes on, none of them runs."""
@@ -166,7 +167,8 @@ class Tracking:
 
     def model(self, model: RegisteredModel) -> None:
         """Register a trained network; the same policy of the same study is registered once."""
-        self._writer.put(ModelTrained(self._study, _now_ms(), model))
+        own: dict[str, Any] = {name: masked(getattr(model, name)) for name in ("policy", "params", "tags")}
+        self._writer.put(ModelTrained(self._study, _now_ms(), replace(model, **own)))
 
     def study_ended(self, state: StudyState, summary: Mapping[str, float | int | str] = _NOTHING) -> None:
         """Close the study's run; numbers of the summary become metrics, words become tags."""

@@ -20,6 +20,7 @@ from mlflow.entities import LoggedModel, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 
 from tuner.tracking.encoding import param_texts, tag_texts
+from tuner.tracking.masking import masked
 from tuner.tracking.operations import RegisteredModel
 
 NETWORK_FILE = "network.trained.pt"
@@ -113,7 +114,7 @@ def _save(network: Path, folder: Path) -> None:
     settings: dict[str, Any] = {
         "signature": signature,
         "input_example": np.zeros((_SHOWN_IMAGES, *image), dtype=np.uint8),
-        "metadata": {"classes": list(loaded.classes), "config": loaded.config},
+        "metadata": {"classes": list(loaded.classes), "config": masked(loaded.config)},
         # Given, for MLflow would load the model in a process of its own to find them out.
         "pip_requirements": [f"{name}=={version(name)}" for name in ("mlflow", "torch", "torchvision", "numpy")],
     }

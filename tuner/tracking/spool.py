@@ -60,7 +60,7 @@ class Spool:
         if self._size() + len(content) > LIMIT_BYTES:
             raise OSError(f"more than {LIMIT_BYTES // 2**20} MB wait in {self._folder}")
         self._folder.mkdir(parents=True, exist_ok=True)
-        is_new = not self._records.exists()
+        is_new = not self._records.exists() or self._records.stat().st_size == 0  # a full disk left it empty
         try:
             with self._records.open("ab") as file:
                 file.write(self._head + content if is_new else content)

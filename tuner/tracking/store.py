@@ -59,10 +59,14 @@ STUDY_STATUS: Mapping[StudyState, str] = {
 NOTE_TAG = "mlflow.note.content"
 """What MLflow shows as a run's description, as Markdown."""
 
-_FINAL_CODES = {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "NOT_IMPLEMENTED"}
-"""Answers that stay the same however often one asks; a wrong password or address is mended in time."""
+_FINAL_CODES = {"INVALID_PARAMETER_VALUE", "NOT_IMPLEMENTED"}
+"""Answers that stay the same however often one asks; a wrong password or address is mended in time.
 
-_PASSING_CODES = {"INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "TEMPORARILY_UNAVAILABLE"}
+BAD_REQUEST is not among them: MLflow says so, too, where its database is read-only or has no connection free.
+"""
+
+_BUSY_CODES = {"REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "TEMPORARILY_UNAVAILABLE"}
+_PASSING_CODES = {"INTERNAL_ERROR", *_BUSY_CODES}
 """Answers, or none, of a server that is otherwise what it was: what is known of its runs still holds."""
 
 
@@ -233,8 +237,9 @@ def _failures_told(destination: Destination) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        is_passing = error.error_code in _PASSING_CODES
-        raise TrackingFailure(destination, error.message, error.error_code in _FINAL_CODES, is_passing) from error
+        code = error.error_code
+        is_final, is_passing, is_busy = (code in one for one in (_FINAL_CODES, _PASSING_CODES, _BUSY_CODES))
+        raise TrackingFailure(destination, error.message, is_final, is_passing, is_busy=is_busy) from error
     except (FileNotFoundError, ValueError) as error:
         raise TrackingFailure(destination, error, is_final=True) from error
     except Exception as error:

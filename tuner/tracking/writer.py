@@ -50,6 +50,9 @@ OUT_OF_REACH_SECONDS = 5.0
 ASIDE = 200
 """Files that may wait for an artifact store that does not take them, while metrics go on."""
 
+KEEP_AGAIN_SECONDS = 5.0
+"""So long records beyond the capacity are only counted, after the disk has refused what waits."""
+
 _GUARD_SECONDS = 0.1
 _GLANCE_SECONDS = 0.1
 
@@ -79,6 +82,7 @@ class Writer:
         self._refusals = 0
         self._failing_since: float | None = None
         self._lost = 0
+        self._keep_again_at = 0.0
         self.written = 0
         self.error = ""
         self._guard = threading.Lock()  # of all that is in hand and on disk, never held while MLflow is asked
@@ -100,7 +104,7 @@ class Writer:
         if self._closing.is_set():
             self._lose(1, "the study reported to MLflow after the tracking was closed")
             return
-        if len(self._waiting) >= CAPACITY and self._guard.acquire(timeout=_GUARD_SECONDS):
+        if self._may_keep() and self._guard.acquire(timeout=_GUARD_SECONDS):
             try:
                 self._keep()
             finally:
@@ -110,6 +114,10 @@ class Writer:
         else:
             self._waiting.append(operation)
             self._wake.set()
+
+    def _may_keep(self) -> bool:
+        """Tell whether the disk is to take what waits; one that is full is asked again only after a while."""
+        return len(self._waiting) >= CAPACITY and time.monotonic() >= self._keep_again_at
 
     def abandon(self, timeout_seconds: float) -> None:
         """Wait until all is sent, at most so long, and forget the rest."""
@@ -228,6 +236,7 @@ class Writer:
                 self._spool.append([*in_hand, *waiting])
         except OSError as error:
             self._waiting.extendleft(reversed(waiting))
+            self._keep_again_at = time.monotonic() + KEEP_AGAIN_SECONDS
             self.error = f"{self._folder} cannot be written: {error.strerror or error}"
         else:
             if not self._is_spooled:
@@ -242,13 +251,17 @@ class Writer:
             self._answer(batch, failure)
             return
         with self._guard:
-            if self._abandoned.is_set():
-                return  # another process may have it now; what it says again is there already
+            if self._abandoned.is_set() or not self._has_in_hand(batch):
+                return  # it is on disk, or another process may have it now; what is said again is there already
             self._in_hand.popleft()
             self.written += len(batch)
             self._failures, self._refusals, self._failing_since = 0, 0, None
         for one in batch:
             self._seen(one, where)
+
+    def _has_in_hand(self, batch: list[Operation]) -> bool:
+        """Tell whether a batch is still to be sent from memory: a full queue goes to the disk, with what is in hand."""
+        return bool(self._in_hand) and self._in_hand[0] is batch
 
     def _write(self, batch: list[Operation]) -> RunIds:
         if self._store is None:
@@ -262,13 +275,13 @@ class Writer:
             self._store.forget(*batch)
         else:
             self._store = None
-        if self._failures + 1 >= ATTEMPTS and self._answers():
+        if self._failures + 1 >= ATTEMPTS and not failure.is_busy and self._answers():
             self._refusals += 1
         is_hopeless = failure.is_final or self._refusals >= REFUSALS
         with self._guard:
-            if self._abandoned.is_set():
-                return
             self.error = str(failure)
+            if self._abandoned.is_set() or not self._has_in_hand(batch):
+                return
             if (failure.is_too_large or is_hopeless) and len(batch) > 1:
                 self._refusals = 0
                 self._in_hand.popleft()
