@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from tests.search.conftest import STUDY, begin, drive
@@ -48,3 +52,15 @@ def test_status_shows_people_the_same(command, slow_start, monkeypatch):
 def test_a_study_from_before_rules_were_kept_says_nothing(command, slow_start):
     storage.set_state(storage.load(slow_start), scheduler=None)
     assert command("status", slow_start, "--json").json["stopping"] is None
+
+
+@pytest.mark.usefixtures("slow_start")
+@pytest.mark.parametrize(("arguments", "listed"), [(("ls",), 1), (("trials", "simulated"), 20)])
+def test_lists_are_there_before_torch_could_be_imported(arguments, listed):
+    code = (
+        "import sys\nfrom tuner.cli import main\nsys.argv = ['tuner', *sys.argv[1:]]\n"
+        "try:\n    main()\nfinally:\n    sys.stderr.write(str('torch' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert len(json.loads(done.stdout)) == listed
+    assert done.stderr == "False"

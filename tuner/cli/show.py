@@ -46,13 +46,13 @@ def status(name: str, as_json: bool) -> None:
         else:
             output.print_tables(*tables.summary(result, metric, maximise))
         return
-    from tuner.search import recommendation, stored, supervision, waiting
+    from tuner.search import recommendation, safety, stored, supervision, waiting, warm_start
 
     result = recommendation.added_to(stored.stored(name))
     metric, maximise = stored.objective(name)
-    stopping = stored.stopping(name, result.trials)
+    stopping = safety.stopping(name, result.trials)
     queue = waiting.place(name)
-    notes = [*stored.notes(name), *supervision.notes(name)]
+    notes = [*warm_start.words(storage.load(name)), *supervision.notes(name)]
     if output.wants_json(as_json):
         judged = None if stopping is None else stopping.as_json()
         output.print_json(result.as_json() | {"metric": metric, "stopping": judged, "notes": notes, "queue": queue})

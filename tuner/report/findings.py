@@ -16,8 +16,8 @@ from tuner.datasets import Split
 from tuner.errors import TunerError
 from tuner.preview.rows import Row
 from tuner.results import StudyResult, TrialRecord, over_seeds
-from tuner.search import importance, recommendation, storage, stored
-from tuner.search.safety import Safety
+from tuner.search import importance, recommendation, storage, stored, warm_start
+from tuner.search.safety import Safety, stopping
 from tuner.search.seeds import tested, trainings
 from tuner.selection.answer import Response
 from tuner.selection.confirmed import Confirmed
@@ -120,8 +120,8 @@ def gather(name: str) -> Findings:
         second_axes=_second_axes(found, confirming),
         effects=effects(result.trials, metric=settings.objective.metric, maximise=maximise),
         importances=importance.importances(study),
-        stopping=stored.stopping(name, result.trials),
-        notes=stored.notes(name),
+        stopping=stopping(name, result.trials),
+        notes=warm_start.words(study),
         shown=shown,
         classes=split.classes if isinstance(split, Split) else (),
         sheets=_sheets(_shown_first(result, shown, maximise), split),

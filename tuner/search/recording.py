@@ -10,8 +10,8 @@ import optuna
 from tuner.datasets import Split
 from tuner.results import EpochMetrics, StudyResult, TrialRecord, TrialState, averaged, best_of, seeds_of
 from tuner.search.moments import ended_ms, epochs_ms, started_ms
+from tuner.search.safety import judged
 from tuner.search.storage import history, is_started, record
-from tuner.search.stored import judged
 from tuner.search.strata import stratum
 from tuner.space import leaves
 from tuner.spec import StudySpec

@@ -17,7 +17,7 @@ from tuner.search.lease import Lease
 from tuner.search.observer import Observer
 from tuner.search.queue import Share, all_of_it
 from tuner.search.recording import Recording, data_of
-from tuner.search.safety import Safety
+from tuner.search.safety import Safety, judged
 from tuner.search.search import Search
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, TrackingReport, destination, environment, spool_folder
@@ -90,7 +90,7 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     state, tracking = StudyState(study.user_attrs["state"]), study.user_attrs["tracking"]
     ended = stored.result(study, state, float(study.user_attrs["seconds"]), stored.run_ids(study))
     rungs_saw = averaged(ended.trials) if spec.search.seeds > 1 else ended.trials
-    stopping = stored.judged(rungs_saw, spec.scheduler, spec.epochs, spec.objective.mode == "max")
+    stopping = judged(rungs_saw, spec.scheduler, spec.epochs, spec.objective.mode == "max")
     complaints = [*kept.complaints(), *_complaints(report, ended, stopping)]
     warnings = [*spec.warnings, *split.warnings, *search.warnings, *complaints]
     return replace(ended, tracking=tracking, warnings=tuple(warnings))

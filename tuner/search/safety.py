@@ -13,11 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
+import optuna
 from scipy.stats import kendalltau
 
-from tuner.results import TrialRecord, TrialState, best_of
+from tuner.results import TrialRecord, TrialState, averaged, best_of
+from tuner.search import storage
 from tuner.search.asha import Asha
 from tuner.search.strata import Strata, stratum
+from tuner.spec.study import Scheduler
 
 ENOUGH = 6
 """Trials that must have run to the end for a word about safety."""
@@ -114,6 +117,27 @@ def safety(trials: Sequence[TrialRecord], asha: Asha, strata: Strata) -> Safety:
     grace = _better_grace(trials, of, asha)
     words = f"stopping was not safe, {basis}: {'; '.join(map(_complaint, unsafe))}; {_advice(grace, asha.epochs)}"
     return Safety(len(finished), never_stopped, rungs, False, grace, words)
+
+
+def stopping(name: str, trials: Sequence[TrialRecord]) -> Safety | None:
+    """Return how safely a stored study stopped its trials; None where it stops none, or did not say by which rule."""
+    study = storage.load(name)
+    kept = study.user_attrs.get("scheduler")
+    if kept is None:
+        return None
+    maximise = study.direction is optuna.study.StudyDirection.MAXIMIZE
+    seen = averaged(trials) if kept.get("seeds", 1) > 1 else trials
+    return judged(seen, Scheduler.model_validate(kept["settings"]), int(kept["epochs"]), maximise)
+
+
+def judged(trials: Sequence[TrialRecord], scheduler: Scheduler, epochs: int, maximise: bool) -> Safety | None:
+    """Return how safely a scheduler stopped these trials; None where it stops none.
+
+    Of configurations that are trained on several seeds the rungs see the `averaged`.
+    """
+    if scheduler.name == "fifo":
+        return None
+    return safety(trials, Asha(epochs, scheduler.grace_epochs, scheduler.reduction, maximise), scheduler.strata)
 
 
 def _rung(trials: Sequence[TrialRecord], of: Mapping[int, str], asha: Asha, epoch: int) -> Rung:

@@ -1,19 +1,16 @@
-"""What is stored of a study, read back."""
+"""What is stored of a study, read back; without torch, which takes seconds to import."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import optuna
 
 from tuner.errors import UsageError
-from tuner.results import StudyResult, StudyState, TrialRecord, averaged, best_of, unmixed_baseline
-from tuner.search import checkpoints, storage, warm_start
-from tuner.search.asha import Asha
+from tuner.results import StudyResult, StudyState, best_of, unmixed_baseline
+from tuner.search import checkpoints, storage
 from tuner.search.lease import driver
-from tuner.search.safety import Safety, safety
-from tuner.spec.study import Scheduler
 from tuner.tracking import child_runs, destination
 
 
@@ -66,32 +63,6 @@ def objective(name: str) -> tuple[str, bool]:
     """Return a stored study's metric, and whether larger is better."""
     study = storage.load(name)
     return str(study.user_attrs.get("metric", "val_accuracy")), study.direction is optuna.study.StudyDirection.MAXIMIZE
-
-
-def notes(name: str) -> tuple[str, ...]:
-    """Return sentences for people on what a stored study started from."""
-    return warm_start.words(storage.load(name))
-
-
-def stopping(name: str, trials: Sequence[TrialRecord]) -> Safety | None:
-    """Return how safely a stored study stopped its trials; None where it stops none, or did not say by which rule."""
-    study = storage.load(name)
-    kept = study.user_attrs.get("scheduler")
-    if kept is None:
-        return None
-    maximise = study.direction is optuna.study.StudyDirection.MAXIMIZE
-    seen = averaged(trials) if kept.get("seeds", 1) > 1 else trials
-    return judged(seen, Scheduler.model_validate(kept["settings"]), int(kept["epochs"]), maximise)
-
-
-def judged(trials: Sequence[TrialRecord], scheduler: Scheduler, epochs: int, maximise: bool) -> Safety | None:
-    """Return how safely a scheduler stopped these trials; None where it stops none.
-
-    Of configurations that are trained on several seeds the rungs see the `averaged`.
-    """
-    if scheduler.name == "fifo":
-        return None
-    return safety(trials, Asha(epochs, scheduler.grace_epochs, scheduler.reduction, maximise), scheduler.strata)
 
 
 def result(
