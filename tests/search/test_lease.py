@@ -195,6 +195,19 @@ def test_process_numbers_used_again_are_not_taken_for_the_driver():
     assert holder.Holder("here", holder.machine(), os.getpid(), "1", 0.0, "key").is_gone()
 
 
+def test_what_a_trial_really_takes_leaves_its_room_to_the_next_study():
+    nodes = [Node(4, 1)]
+    first, second = Claim("cluster", 0, 0.0, 1, 1.0), Claim("cluster", 0, 1.0, 1, 0.5)
+    with only_driver("first") as held, only_driver("second") as waiting:
+        held.claim(first)
+        assert begins("first", held, first, nodes)
+        waiting.claim(second)
+        assert not begins("second", waiting, second, nodes)
+        held.takes(0.25)
+        assert lease.claims("cluster")["first"].gpus == 0.25
+        assert begins("second", waiting, second, nodes)
+
+
 def test_twenty_studies_at_once_never_have_more_than_the_places(tmp_path):
     nodes, running, most, begun = [Node(2, 0), Node(1, 0)], set(), [], []
 

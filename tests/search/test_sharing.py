@@ -105,6 +105,12 @@ def test_what_was_not_measured_is_guessed_by_the_share():
     assert memory.wanted_bytes(None, 2.0, 100) == 80
 
 
+def test_a_share_that_is_yet_to_be_measured_is_asked_for_as_a_whole_gpu_where_there_is_one():
+    assert sharing.first_gpus("auto", [Node(4, 0), Node(4, 2)]) == 1
+    assert sharing.first_gpus("auto", [Node(4, 0)]) == 0
+    assert sharing.first_gpus(0.25, [Node(4, 0)]) == 0.25
+
+
 @pytest.mark.gpu
 def test_a_measured_trial_leaves_room_for_all_that_share_the_gpu():
     study = spec.load("digits", ["resources.gpus=auto"])

@@ -123,7 +123,7 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         if (slots == 0) != self._waits:
             self._waits = slots == 0
             self._search.note(session.waiting(wanted.cpus, self._gpus) if self._waits else "")
-        slots = self._search.share(nodes, slots)
+        slots = self._search.share(nodes, slots, self._gpus)
         # One trial waits in Ray for a node to come: it would wait for a searcher that has none for minutes, and deaf.
         self._search.slots = max(1, slots)
         controller.update_max_pending_trials(self._search.slots)

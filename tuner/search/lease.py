@@ -68,6 +68,12 @@ class Lease:
         self._say(wanted)
         self.look_around()
 
+    def takes(self, gpus: float) -> None:
+        """Say how many GPUs each trial of the study takes, where that is not what it asked for."""
+        known = self._holder.claim
+        if known is not None and known.gpus != gpus:
+            self.claim(replace(known, gpus=gpus))
+
     def has_place(self) -> bool:
         """Tell whether the study has its place on a cluster."""
         return self._holder.claim is not None and self._holder.claim.is_running

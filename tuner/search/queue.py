@@ -32,11 +32,11 @@ Claims = Mapping[str, Claim]
 """The claims on one cluster, by study."""
 
 
-Share = Callable[[Sequence[Node], int], int]
-"""Returns how many trials a study may have at a time of the number that the nodes hold."""
+Share = Callable[[Sequence[Node], int, float], int]
+"""Returns how many trials a study may have at a time of the number that the nodes hold, each with so many GPUs."""
 
 
-def all_of_it(nodes: Sequence[Node], room: int) -> int:
+def all_of_it(nodes: Sequence[Node], room: int, gpus: float) -> int:
     """Return the share of a study that is alone: what the nodes hold."""
     return room
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from tuner.datasets import Split
 from tuner.errors import UsageError
@@ -34,6 +35,13 @@ class Shared:
     words: str = ""
 
 
+def first_gpus(wanted: float | Literal["auto"], nodes: Sequence[Node]) -> float:
+    """Return the GPUs of a study's first trial: where the share is yet to be measured, that takes a whole one."""
+    if wanted != "auto":
+        return wanted
+    return 1.0 if any(node.gpus >= 1 for node in nodes) else 0.0
+
+
 def settled(spec: StudySpec, split: Split, nodes: Sequence[Node]) -> Shared:
     """Return a study with its GPUs as a number, Ray being connected; a trial is tried on a whole GPU if need be.
 
@@ -43,7 +51,7 @@ def settled(spec: StudySpec, split: Split, nodes: Sequence[Node]) -> Shared:
     """
     if spec.resources.gpus != "auto":
         return Shared(spec)
-    if not any(node.gpus >= 1 for node in nodes):
+    if not first_gpus("auto", nodes):
         return Shared(with_gpus(spec, 0.0), None, "resources.gpus: auto finds no GPU; trials run on the processors")
     tried = probing.subjects(spec, split)
     measured = probing.probe(spec, split, tried.mixed or tried.unmixed[:1], gpus=1)

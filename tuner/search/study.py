@@ -19,6 +19,7 @@ from tuner.search import (
     confirm,
     recommendation,
     session,
+    sharing,
     storage,
     stored,
     supervision,
@@ -160,9 +161,10 @@ def _turn(
     """Yield the study as it runs, where it is its turn; what has ended leaves the queue."""
     share = turn.begun(spec, study, lease, *waiting)
     resources, nodes = spec.resources, session.nodes()
-    room = session.room(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
+    gpus = sharing.first_gpus(resources.gpus, nodes)
+    room = session.room(nodes, resources.cpus, gpus, resources.concurrent)
     try:
-        yield Running(spec, study, split, lease, max(1, share(nodes, room)), share)
+        yield Running(spec, study, split, lease, max(1, share(nodes, room, gpus)), share)
     except KeyboardInterrupt:
         supervision.settle(study)
         raise

@@ -104,7 +104,7 @@ def _settle(search: Search, split: Split, shared: Shared | None) -> int | None:
     search.spec = shared.spec
     resources = shared.spec.resources
     fits = session.slots(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
-    search.slots = max(1, search.share(nodes, fits))
+    search.slots = max(1, search.share(nodes, fits, resources.gpus_known))
     return shared.memory_bytes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import optuna
 
-from tuner.search import database, queue, session, supervision
+from tuner.search import database, queue, session, sharing, supervision
 from tuner.search.lease import Lease
 from tuner.search.queue import Claim, Share, all_of_it
 from tuner.search.session import Node
@@ -28,12 +28,13 @@ def begun(
     if not os.environ.get("RAY_ADDRESS"):
         return all_of_it
     supervision.keep_code(spec.name)
-    claim = _claim(spec, supervision.queued(study, priority))
+    claim = _claim(spec, supervision.queued(study, priority), session.nodes())
     with database.patience(note):
         if not database.patiently(lambda: _begins(spec.name, lease, claim)):
             raise NotYet(spec.name, claim)
 
-    def share(nodes: Sequence[Node], room: int) -> int:
+    def share(nodes: Sequence[Node], room: int, gpus: float) -> int:
+        lease.takes(gpus)
         return min(room, queue.shares(nodes, lease.claims).get(spec.name, room))
 
     return share
@@ -47,7 +48,8 @@ def _begins(name: str, lease: Lease, claim: Claim) -> bool:
     return begins(name, lease, claim, session.nodes())
 
 
-def _claim(spec: StudySpec, place: supervision.Queued) -> Claim:
+def _claim(spec: StudySpec, place: supervision.Queued, nodes: Sequence[Node]) -> Claim:
     wanted = spec.resources
     most = 0 if wanted.concurrent == "auto" else int(wanted.concurrent)
-    return Claim(session.address(), place.priority, place.since, wanted.cpus, wanted.gpus_known, most)
+    gpus = sharing.first_gpus(wanted.gpus, nodes)
+    return Claim(session.address(), place.priority, place.since, wanted.cpus, gpus, most)
