@@ -1,7 +1,7 @@
 """The points of a grid, each with its mean over the seeds and what that is against no mixing on the same seeds.
 
-For studies whose question is a curve or a table, not which point is best: every point is compared with no mixing by
-the paired t test, and the intervals hold for all points at once.
+For studies whose question is a curve or a table, not which point is best: every point is compared with no mixing on
+the same seeds, the noise being estimated from all points together, and the intervals hold for all points at once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.results import OverSeeds, TrialRecord, over_seeds, seeds_of, unmixed_baseline
+from tuner.selection.blocks import blocked
 from tuner.selection.observations import varying
-from tuner.selection.statistics import Difference, difference, gains
+from tuner.selection.statistics import Difference
 from tuner.selection.words import counted
 
 _WIDE = 10
@@ -24,7 +25,7 @@ _WIDE = 10
 class GridPoint:
     """One configuration; `place` is its value of the axis, where the grid has one axis of numbers.
 
-    `against` is its paired difference to no mixing, positive is better; None of no mixing itself.
+    `against` is its difference to no mixing, positive is better; None of no mixing itself.
     """
 
     known: OverSeeds
@@ -59,12 +60,8 @@ def grid_points(trials: Sequence[TrialRecord], *, maximise: bool) -> Grid:
     unmixed = _unmixed(groups) or seeds_of(unmixed_baseline(trials, maximise), trials)
     mixed = [one for one in groups if one.first.params.get("mixing.name") != "none"]
     axis = _axis([one.first for one in mixed])
-    compared = max(1, len(groups) - (unmixed is not None))
-    sign = 1 if maximise else -1
     points = []
-    for one in groups:
-        is_unmixed = unmixed is not None and one.first.number == unmixed.first.number
-        told = None if unmixed is None or is_unmixed else _against(one, unmixed, sign, compared)
+    for one, told in zip(groups, _against(groups, unmixed, 1 if maximise else -1), strict=True):
         place = None if axis is None else one.first.params.get(axis)
         points.append(GridPoint(one, None if place is None else float(place), told))
     return Grid(tuple(points), unmixed, axis, varying([one.first for one in groups]))
@@ -99,12 +96,12 @@ def _axis(mixed: Sequence[TrialRecord]) -> str | None:
     return names[0] if values and is_number else None
 
 
-def _against(one: OverSeeds, unmixed: OverSeeds, sign: int, comparisons: int) -> Difference:
-    own, plain = (
-        {trial.seed: sign * value for trial, value in zip(side.trials, side.values, strict=True)}
-        for side in (one, unmixed)
-    )
-    return difference(gains(own, plain), comparisons)
+def _against(groups: Sequence[OverSeeds], unmixed: OverSeeds | None, sign: int) -> list[Difference | None]:
+    baseline = next((at for at, one in enumerate(groups) if unmixed and one.first.number == unmixed.first.number), None)
+    if baseline is None:
+        return [None] * len(groups)
+    points = [{trial.seed: sign * value for trial, value in zip(one.trials, one.values, strict=True)} for one in groups]
+    return blocked(points, baseline)
 
 
 def _same(one: Any, other: Any) -> bool:
