@@ -8,7 +8,8 @@ from tuner.search import baselines
 from tuner.spec import load, settings, shipped_studies
 
 ARTICLES = [name for name in shipped_studies() if name.startswith("articles/")]
-SMALL = [name for name in ARTICLES if ".full" not in name]
+OTHER_DATA = "articles/alpha_of_"
+SMALL = [name for name in ARTICLES if ".full" not in name and not name.startswith(OTHER_DATA)]
 
 
 def points(spec):
@@ -41,7 +42,8 @@ def test_every_study_says_what_was_claimed_and_where(name):
     assert published.source
 
 
-def test_the_alphas_are_those_of_the_figure():
-    spec = load("articles/alpha_sweep")
+@pytest.mark.parametrize("name", [name for name in ARTICLES if name.startswith(OTHER_DATA)] + ["articles/alpha_sweep"])
+def test_the_alphas_are_those_of_the_figure(name):
+    spec = load(name)
     alphas = [parameters.get("mixing.ratio.alpha") for parameters, _ in points(spec)]
     assert alphas == [None, 0.1, 0.2, 0.5, 1.0, 2.0, 8.0]  # the first is no mixing
