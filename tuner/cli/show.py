@@ -48,11 +48,12 @@ def status(name: str, as_json: bool) -> None:
         return
     from tuner.search import recommendation, safety, stored, supervision, waiting, warm_start
 
-    result = recommendation.added_to(stored.stored(name))
-    metric, maximise = stored.objective(name)
+    study = storage.load(name)
+    result = recommendation.added_to(stored.of(study))
+    metric, maximise = stored.objective(study)
     stopping = safety.stopping(name, result.trials)
     queue = waiting.place(name)
-    notes = [*warm_start.words(storage.load(name)), *supervision.notes(name)]
+    notes = [*warm_start.words(study), *supervision.notes(name)]
     if output.wants_json(as_json):
         judged = None if stopping is None else stopping.as_json()
         output.print_json(result.as_json() | {"metric": metric, "stopping": judged, "notes": notes, "queue": queue})
@@ -71,12 +72,13 @@ def trials(name: str, as_json: bool) -> None:
         return
     from tuner.search import stored
 
+    study = storage.load(name)
     try:
-        result = stored.stored(name, with_runs=True)
+        result = stored.of(study, with_runs=True)
     except ServiceError as error:
         sys.stderr.write(f"warning: {error}; the trials are shown without their MLflow runs\n")
-        result = stored.stored(name)
-    _print_trials(result, *stored.objective(name), as_json)
+        result = stored.of(study)
+    _print_trials(result, *stored.objective(study), as_json)
 
 
 def _print_trials(result: StudyResult, metric: str, maximise: bool, as_json: bool) -> None:
@@ -95,10 +97,11 @@ def _overview(name: str) -> dict[str, Any] | None:
     from tuner.search import stored, waiting
 
     try:
-        result: StudyResult = stored.stored(name)
+        study = storage.load(name)
     except UsageError as error:
         sys.stderr.write(f"warning: {error}\n")
         return None
+    result = stored.of(study)
     known = [result.over_seeds(trial) for trial in (result.best, result.baseline)]
     best, baseline = (None if one is None else one.mean for one in known)
     return {
@@ -106,7 +109,7 @@ def _overview(name: str) -> dict[str, Any] | None:
         "state": StudyState(result.state).value,
         "queue": waiting.place(name),
         "trials": result.counts(),
-        "metric": stored.objective(name)[0],
+        "metric": stored.objective(study)[0],
         "best": best,
         "baseline": baseline,
         "seconds": round(result.seconds, 3),

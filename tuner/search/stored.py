@@ -21,7 +21,12 @@ def stored(name: str, with_runs: bool = False) -> StudyResult:
         UsageError: there is no such study.
         ServiceError: MLflow is out of reach, and its runs were asked for.
     """
-    study = storage.load(name)
+    return of(storage.load(name), with_runs)
+
+
+def of(study: optuna.Study, with_runs: bool = False) -> StudyResult:
+    """Return what a loaded study holds, which takes a second where it has thousands of trials; see `stored`."""
+    name = study.study_name
     state, holder = standing(study), driver(name)
     if holder is not None and holder.claim is not None and not holder.claim.is_running:
         state = StudyState.WAITING
@@ -59,9 +64,8 @@ def source(name: str) -> str | None:
     return kept
 
 
-def objective(name: str) -> tuple[str, bool]:
+def objective(study: optuna.Study) -> tuple[str, bool]:
     """Return a stored study's metric, and whether larger is better."""
-    study = storage.load(name)
     return str(study.user_attrs.get("metric", "val_accuracy")), study.direction is optuna.study.StudyDirection.MAXIMIZE
 
 
