@@ -40,15 +40,15 @@ def test_a_study_is_sent_stopped_gone_on_with_and_removed(cluster, tmp_path):
         tmp_path, "submit", "digits", *SMALL, "--set", "trial.training.epochs=2", "--json", **cluster
     )
     assert (code, json.loads(out)["state"]) == (0, "completed"), err  # again: nothing is trained twice
-    long = ("digits", *SMALL[:-1], "name=long", "--set", "trial.training.epochs=60")
+    long = ("digits", *SMALL[:-1], "name=long", "--set", "trial.training.epochs=150")
     code, out, err = tuner(tmp_path, "submit", *long, "--no-wait", "--json", **cluster)
     first = json.loads(out)
     code, out, err = tuner(tmp_path, "submit", *long, "--no-wait", "--json", **cluster)
     assert (json.loads(out)["id"], json.loads(out)["joined"]) == (first["id"], True)
-    code, out, err = tuner(tmp_path, "submit", *long, "--set", "seed=3", "--no-wait", **cluster)
-    assert (code, "with another file" in err) == (2, True)
     code, out, err = tuner(tmp_path, "rm", "long", "--yes", **cluster)
     assert (code, "is running" in err) == (2, True)
+    code, out, err = tuner(tmp_path, "submit", *long, "--set", "seed=3", "--no-wait", **cluster)
+    assert (code, "with another file" in err) == (2, True)
     code, out, err = tuner(tmp_path, "stop", "long", "--json", **cluster)
     assert (code, json.loads(out)["state"]) == (0, "stopped"), err
     code, out, err = tuner(tmp_path, "submit", *long, "--json", **cluster)

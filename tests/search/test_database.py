@@ -14,7 +14,7 @@ from tests.search.conftest import again, begin, drive, metrics, rising, train
 from tests.search.postgres import PASSWORD, binaries, running
 from tuner.errors import ServiceError, UsageError
 from tuner.results import StudyState
-from tuner.search import database, lease, patience, storage, stored, study
+from tuner.search import database, holder, lease, patience, storage, stored, study
 from tuner.search.cell import DatabaseCell
 from tuner.search.lease import only_driver, take
 
@@ -87,7 +87,7 @@ def test_a_silent_driver_elsewhere_is_replaced_by_the_databases_clock(monkeypatc
     cell = DatabaseCell(database.engine(), "one")
     elsewhere = take(cell, "one", lambda: None)
     with monkeypatch.context() as there:
-        there.setattr(lease, "_machine", lambda: "another")
+        there.setattr(holder, "machine", lambda: "another")
         with pytest.raises(UsageError, match="being run by"):
             take(cell, "one", lambda: None)
         time.sleep(0.6)

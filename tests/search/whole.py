@@ -16,6 +16,7 @@ from tests.search.conftest import begin, drive, rising
 from tests.search.killing import DIGITS, EPOCHS
 from tuner import spec
 from tuner.search import storage
+from tuner.tracking.values import SYSTEM_PREFIX
 
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
@@ -61,12 +62,16 @@ def check_recorded(home: Path, found: list[dict[str, Any]]) -> None:
     )
     number_of = {run: int(number) for number, _, run in runs}
     recorded = Counter((number_of[run], key, step) for run, key, step in points if run in number_of)
-    assert recorded == Counter(
+    wanted = Counter(
         (trial["number"], key, epoch)
         for trial in found
         for key in trial["metrics"]
         for epoch in range(1, trial["epochs"] + 1)
     )
+    of_the_machine = {point: count for point, count in recorded.items() if point[1].startswith(SYSTEM_PREFIX)}
+    assert set(of_the_machine.values()) == {1}
+    lacking, surplus = wanted - recorded, recorded - wanted - Counter(of_the_machine)
+    assert not lacking + surplus, f"not recorded: {sorted(lacking)}; not to be there: {sorted(surplus)}"
 
 
 def left_of(home: Path) -> list[str]:
