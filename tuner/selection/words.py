@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-_SHARES = {"accuracy", "ece"}
+import math
+
+_UNITS = {"accuracy": "share", "ece": "share", "rmse": "", "mae": "", "r2": ""}
+"""Units as the numbers are stored; errors are in the target's own, whatever that is. Losses are in nats."""
+
+_DIGITS = 4
 
 
 def unit(metric: str) -> str:
-    """Return the unit of a metric's numbers, as they are stored."""
-    return "share" if is_share(metric) else "nats"
+    """Return the unit of a metric's numbers, as they are stored; empty where it has none, or the target's own."""
+    return _UNITS.get(metric.rpartition("_")[2], "nats")
 
 
 def is_share(metric: str) -> bool:
     """Tell whether a metric is a share from 0 to 1, whose differences people read in points (hundredths)."""
-    return metric.rpartition("_")[2] in _SHARES
+    return unit(metric) == "share"
+
+
+def number(metric: str, value: float) -> str:
+    """Write a metric's number without its unit; an error in the target's unit with four digits, however large."""
+    if metric.rpartition("_")[2] not in {"rmse", "mae"} or not math.isfinite(value):
+        return f"{value:.4f}"
+    before = math.floor(math.log10(abs(value))) + 1 if value else 0
+    return f"{value:.{min(max(_DIGITS - before, 0), 12)}f}"
 
 
 def amount(metric: str, value: float) -> str:
     """Write a difference without a sign, shares in points (hundredths)."""
-    return f"{_number(metric, abs(value)).lstrip('+')} {_told_in(metric)}"
+    return f"{_number(metric, abs(value)).lstrip('+')} {_told_in(metric)}".rstrip()
 
 
 def gain(metric: str, value: float) -> str:
     """Write a difference with its sign; plus is better, whichever way the metric goes."""
-    return f"{_number(metric, value)} {_told_in(metric)}"
+    return f"{_number(metric, value)} {_told_in(metric)}".rstrip()
 
 
 def interval(metric: str, low: float, high: float) -> str:
@@ -42,7 +55,7 @@ def counted(number: int, thing: str, things: str = "") -> str:
 
 def _number(metric: str, value: float) -> str:
     """Return a number with its sign, which one that is 0 as far as it is written has not."""
-    text = f"{value * 100:+.2f}" if is_share(metric) else f"{value:+.4f}"
+    text = f"{value * 100:+.2f}" if is_share(metric) else f"{'+' if value >= 0 else ''}{number(metric, value)}"
     return text if text.strip("+-0.") else text[1:]
 
 
