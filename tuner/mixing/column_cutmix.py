@@ -26,6 +26,7 @@ def column_cutmix(
     taken = ((1 - own) * guide.count).round()
     is_own = keys.argsort(dim=1).argsort(dim=1) >= taken[:, None]
     mask = is_own.index_select(1, guide.columns).to(torch.float32)
-    maps = features if features.ndim == 4 else features[:, :, None, None]
+    is_flat = features.ndim == 2
+    maps = features[:, :, None, None] if is_flat else features
     mixed = blend_masked(maps, mixture, mask[:, :, None, None].expand(-1, -1, *maps.shape[2:]))
-    return mixed.reshape_as(features), of_own_shares(mixture, 1 - taken / guide.count)
+    return mixed[:, :, 0, 0] if is_flat else mixed, of_own_shares(mixture, 1 - taken / guide.count)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from tuner.results import OverSeeds, TrialRecord
+from tuner.selection.words import difference as signed
 from tuner.selection.words import is_share, number
 
 _KNOWN_BY = ("count", "alpha", "sigma", "gamma", "shares")
@@ -38,7 +39,7 @@ def over_seeds(name: str, known: OverSeeds) -> str:
 
 def difference(name: str, value: float) -> str:
     """Write the difference of two values of a metric, with its sign."""
-    return f"{value * 100:+.2f} points" if is_share(name) else f"{'+' if value >= 0 else ''}{number(name, value)}"
+    return signed(name, value)
 
 
 def policy(params: Mapping[str, Any]) -> str:
