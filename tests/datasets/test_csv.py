@@ -145,7 +145,7 @@ def test_a_test_file_is_read_with_the_training_files_levels_and_only_when_it_is_
         ("kind,size\ncat,1\n", r"test.csv lacks colour, weight"),
         (
             "kind,size,colour,weight\nemu,1,red,2\n",
-            r"kind has emu, which no training row has; its classes are cat, dog",
+            r"kind has emu, which no training row has; its classes are cat",
         ),
         ("kind,size,colour,weight\ncat,many,red,2\n", r"column size wants numbers: .*many"),
         ("kind,size,colour,weight\ncat,,red,2\n", r"column size has 1 cells without a value"),
