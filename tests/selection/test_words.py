@@ -57,5 +57,5 @@ def test_differences_of_errors_have_no_unit_and_both_ends_of_an_interval_the_sam
     assert interval("test_rmse", -0.06345, 1.461) == "-0.06 to +1.46"
     assert interval("val_r2", -0.0072, 0.0401) == "-0.0072 to +0.0401"
     assert gain("val_r2", 0.02) == "+0.0200"
-    assert difference("val_rmse", 0.0) == difference("val_rmse", -0.0) == "0.0000"
+    assert difference("val_rmse", 0.0) == difference("val_rmse", -0.0) == "0.000"
     assert interval("test_accuracy", -0.008, 0.0268) == "-0.80 to +2.68 points"
