@@ -74,9 +74,9 @@ def require_same_data(study: optuna.Study, split: Split) -> None:
         study.set_user_attr(_DATA, found)
     elif kept != found:
         raise UsageError(
-            f"the examples or labels of {split.name} have changed since study {study.study_name} began, so that "
-            "its trials cannot be compared with new ones; bring the old data back, or run the file as a study of its "
-            "own: tuner run FILE --fork"
+            f"the examples or labels of data set {split.name} have changed since study {study.study_name} began, so "
+            "that its trials cannot be compared with new ones; bring the old data back, or run the file as a study of "
+            "its own: tuner run FILE --fork"
         )
 
 
