@@ -111,7 +111,7 @@ FEATURES = (Feature("x"), Feature("y"))
             ROWS[:, :, 0, 0],
             NUMBERS,
             "",
-            r"images of own, a table, must be .* float32, \[n, 2, 1, 1\], a number for each",
+            r"images of own, a table, must be .* float32, \[n, 2, 1, 1\], a number",
         ),
         (ROWS[:, :1], NUMBERS, "", r"must be \[n, 2, 1, 1\], .* got the shape \[4, 1, 1, 1\]"),
         (ROWS.astype(np.float64), NUMBERS, "", "NumPy array of float32, .* got float64"),
