@@ -198,6 +198,16 @@ BAD: dict[str, tuple[str | bytes | None, dict[str, Any], str]] = {
         {},
         r"column id of .* has 30 different words in 30 rows, .*list id in ignore, or in categorical",
     ),
+    "decimal commas": (
+        "\n".join(["x;y", *(f"{row % 5},5;{row % 2}" for row in range(30))]),
+        {"delimiter": ";"},
+        r"column x of .* seems to be numbers, written as '0,5'; write them with a point",
+    ),
+    "per cent": (
+        "\n".join(["x,y", *(f"{row} %,{row % 2}" for row in range(30))]),
+        {},
+        r"column x of .* seems to be numbers, written as '0 %'",
+    ),
     "many words": (
         "\n".join(["id,x,y", *(f"n{row // 2},{row},{row % 2}" for row in range(202))]),
         {},

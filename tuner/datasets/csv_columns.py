@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -12,6 +13,9 @@ from tuner.datasets.features import MISSING, Feature
 from tuner.datasets.stratify import listed
 
 Missing = Literal["error", "mean"]
+
+_LIKE_A_NUMBER = re.compile(r"[-+]?[$€£]?\s?\d[\d.,' ]*\s?[%€$£]?")
+"""Decimal commas, thousands apart, per cent, money: what a person reads as a number."""
 
 MOST_LEVELS = 100
 """A column of words with more different ones is taken for a category only where the study file says that it is one."""
@@ -57,6 +61,12 @@ def check_mostly_words(rows: Rows, name: str, words: np.ndarray, advice: str) ->
 
 def _check_words(rows: Rows, name: str, words: np.ndarray) -> None:
     check_mostly_words(rows, name, words, f"list {name} in categorical or in ignore")
+    cells = rows.columns[name][words]
+    if sum(_LIKE_A_NUMBER.fullmatch(cell) is not None for cell in cells.tolist()) > len(cells) / 2:
+        raise ValueError(
+            f"column {name} of {rows.file} seems to be numbers, written as {str(cells[0])!r}; write them with a point "
+            f"and without separators or units, or list {name} in categorical or in ignore"
+        )
     levels = len(set(rows.columns[name].tolist()) - {MISSING})
     if levels > MOST_LEVELS or levels == len(rows):
         raise ValueError(
