@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from annotated_types import Ge, Gt
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -171,7 +172,7 @@ def _of_data(split: Split) -> dict[str, Any]:
     columns = [feature.column for feature in split.features]
     return {
         "classes": len(split.classes) or None,
-        "deviation": None if split.classes else float(split.training.labels.std()) or None,
+        "deviation": None if split.classes else float(split.training.labels.std(dtype=np.float64)) or None,
         "columns": columns if len(set(columns)) < len(columns) else [],
     }
 

@@ -32,8 +32,8 @@ import tuner
 
 policy = tuner.load_policy("policy.yaml")
 
-for rows, labels in loader:                  # normalised floats [batch, features],
-    # and {labels} as labels
+# rows: floats [batch, features], normalised; labels: {labels}
+for rows, labels in loader:
     rows, targets = policy(rows, labels)
     loss = policy.loss(model(rows), targets)
 """
@@ -166,5 +166,5 @@ def _code(shown: TrialRecord, found: Findings, study: str, is_used: bool) -> lis
 def _loop(file: policies.PolicyFile, found: Findings) -> str:
     if not found.is_table:
         return _LOOP
-    labels = "floats [batch] in the target's unit" if file.is_regression else "whole numbers"
+    labels = "floats [batch] in the target's unit" if file.is_regression else "whole numbers [batch]"
     return _ROWS_LOOP.format(labels=labels)

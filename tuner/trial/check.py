@@ -64,6 +64,12 @@ def check_model(config: Mapping[str, Any], image: ImageShape, classes: int, feat
             _check_on(torch.device("cpu"), config, image, classes, features)
 
 
+def columns_of(features: Sequence[Feature], device: torch.device) -> ColumnGuide | None:
+    """Return which features of a table form a column; None of images."""
+    numbers = column_numbers(features)
+    return ColumnGuide(torch.tensor(numbers, device=device), max(numbers) + 1) if features else None
+
+
 def memory_format(config: Mapping[str, Any]) -> torch.memory_format:
     """Return how images lie in memory: channels last is faster, but somebody's own network may rely on the usual."""
     return torch.contiguous_format if IMPORT in config["model"] else torch.channels_last
@@ -75,8 +81,7 @@ def _check_on(
     images = torch.zeros(2, *image, device=device).contiguous(memory_format=memory_format(config))
     labels = torch.zeros(2, dtype=torch.int64 if classes else torch.float32, device=device)
     name = called(config["model"])
-    numbers = column_numbers(features)
-    columns = ColumnGuide(torch.tensor(numbers, device=device), max(numbers) + 1) if features else None
+    columns = columns_of(features, device)
     with _refused(("model",)), device, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of weights that a meta tensor does not take
         model = MODELS.build(config["model"], image, outputs(classes))

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from tuner.datasets import DATASETS, Split, column_numbers
+from tuner.datasets import DATASETS, Split
 from tuner.losses import LOSSES
-from tuner.mixing import METHODS, ColumnGuide, Policy
+from tuner.mixing import METHODS, Policy
 from tuner.models import MODELS
 from tuner.results import EpochMetrics
 from tuner.training import (
@@ -24,7 +24,7 @@ from tuner.training import (
 from tuner.training.augment import AUGMENTATIONS
 from tuner.training.optimizer import OPTIMIZERS
 from tuner.training.schedule import SCHEDULES
-from tuner.trial.check import check_split, image_shape, memory_format, outputs
+from tuner.trial.check import check_split, columns_of, image_shape, memory_format, outputs
 from tuner.trial.config import resolve
 
 
@@ -71,15 +71,8 @@ def build(config: Mapping[str, Any], split: Split, seed: int, device: str | torc
         streams=streams,
         memory_format=layout,
         targets=None if classes else target_scaling(split.training.labels, device),
-        columns=_columns(split, device),
+        columns=columns_of(split.features, device),
     )
-
-
-def _columns(split: Split, device: torch.device) -> ColumnGuide | None:
-    if not split.features:
-        return None
-    numbers = column_numbers(split.features)
-    return ColumnGuide(torch.tensor(numbers, device=device), max(numbers) + 1)
 
 
 def validation_split(split: Split, device: str | torch.device = "cpu") -> DeviceSplit:
