@@ -72,3 +72,32 @@ def test_a_network_of_a_model_that_is_not_known_here_says_so(tmp_path: Path):
     checkpoint.save(tmp_path / "0.trained.pt", trial.network_state(training, elsewhere, split))
     with pytest.raises(ConfigError, match="no module named 'of_nobody'"):
         trial.load_network(tmp_path / "0.trained.pt")
+
+
+@pytest.mark.parametrize("name", ["diabetes", "csv"])
+def test_a_network_of_a_table_takes_rows_as_the_file_has_them(name, tmp_path):
+    path = tmp_path / "table.csv"
+    lines = [f"{row / 3:.4f},{'abc'[row % 3]},{'' if row % 9 == 0 else row},{5 * row + 0.25}" for row in range(90)]
+    path.write_text("\n".join(["size,kind,weight,price", *lines]))
+    own = {"name": "csv", "path": str(path), "target": "price", "task": "regression", "missing": "mean"}
+    dataset = "diabetes" if name == "diabetes" else own
+    chosen = {"dataset": dataset, "model": "mlp", "training": {"epochs": 2, "batch_size": 16}}
+    stored = json.loads(json.dumps(trial.resolve(chosen)))
+    split = trial.load_data(trial.resolve(stored), 0)
+    training = trial.build(trial.resolve(stored), split, 0)
+    last = [training.run_epoch(trial.validation_split(split)) for _ in range(2)][-1]
+    checkpoint.save(tmp_path / "0.trained.pt", trial.network_state(training, stored, split))
+    network = trial.load_network(tmp_path / "0.trained.pt")
+    predictions = network(torch.from_numpy(split.validation.images))
+    errors = predictions[:, 0].double() - torch.from_numpy(split.validation.labels)
+    assert errors.square().mean().sqrt().item() == pytest.approx(last.val_rmse, rel=1e-5)
+    assert (network.classes, network.features) == ((), split.features)
+    if name == "diabetes":
+        return
+    rows = network.rows({"size": [1, 2.5], "kind": ["b", "unheard of"], "weight": [None, 7]})
+    by_name = dict(zip([feature.name for feature in network.features], rows[:, :, 0, 0].T.tolist(), strict=True))
+    assert by_name["size"] == [1, 2.5]
+    assert (by_name["kind=a"], by_name["kind=b"]) == ([0, 0], [1, 0])
+    assert by_name["weight"] == [pytest.approx(network.features[-1].fill), 7]
+    with pytest.raises(ValueError, match="missing: kind, weight"):
+        network.rows({"size": [1]})

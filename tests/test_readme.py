@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 
 import pytest
@@ -40,6 +41,18 @@ def test_the_study_file_is_valid(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(readme.blocks("yaml")[0])
     assert spec.load(path).name == "my-study"
+
+
+@pytest.mark.parametrize("command", [one for one in readme.commands() if "name: csv" in one])
+def test_a_table_of_ones_own_is_loaded_as_the_command_says(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = (f"{row},{'abc'[row % 3]},{1000 + 7.5 * row}" for row in range(400))
+    (tmp_path / "houses.csv").write_text("\n".join(["size,zip,price", *rows]))
+    _, _, _, _, study, *options = shlex.split(command)
+    loaded = spec.load(study, options[1::2])
+    assert set(options[::2]) == {"--set"}
+    assert loaded.name == "houses"
+    assert check.load(loaded).classes == ()
 
 
 def test_the_python_example_runs(capsys):

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from tuner.results import (
+    CLASSIFIED,
     OBJECTIVES,
+    REGRESSED,
     EpochMetrics,
     StudyResult,
     StudyState,
@@ -42,6 +44,40 @@ def metrics(**more: float) -> EpochMetrics:
     return EpochMetrics(**{**values, **more})
 
 
+def regression(**more: float) -> EpochMetrics:
+    values = {"val_rmse": 5.0, "val_mae": 4.0, "val_r2": 0.5}
+    others = {name: value for name, value in metrics().as_dict().items() if name not in CLASSIFIED}
+    return EpochMetrics.of(1, {**others, **values, **more})
+
+
+def test_a_regression_has_its_own_scores_and_no_others():
+    assert set(regression().as_dict()) == {*REGRESSED, *metrics().as_dict().keys() - set(CLASSIFIED)}
+    assert EpochMetrics.of(1, regression().as_dict()) == regression()
+    assert regression().wrong() == metrics().wrong() == ""
+    assert regression(val_r2=-3.0).wrong() == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"val_r2": 1.01}, "val_r2 at epoch 1: wanted at most 1, got 1.01"),
+        ({"val_rmse": -0.1}, "val_rmse at epoch 1: wanted an error, which is not below 0, got -0.1"),
+        ({"val_mae": None}, "val_mae at epoch 1: wanted a number, got None"),
+        ({"train_loss": None}, "train_loss at epoch 1: wanted a number, got None"),
+    ],
+    ids=str,
+)
+def test_what_no_regression_can_have_measured_is_said(values, words):
+    assert regression(**values).wrong() == words
+
+
+@pytest.mark.parametrize("name", ["train_loss", *REGRESSED])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_regression_with_nan_or_infinity_is_not_finite(name, value):
+    assert regression().is_finite()
+    assert not regression(**{name: value}).is_finite()
+
+
 @pytest.mark.parametrize("name", ["train_loss", "val_accuracy", "val_nll", "val_ece"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_metrics_with_nan_or_infinity_are_not_finite(name, value):
@@ -50,7 +86,9 @@ def test_metrics_with_nan_or_infinity_are_not_finite(name, value):
 
 
 def test_every_objective_is_a_metric_with_a_direction():
-    assert set(OBJECTIVES) <= set(metrics().as_dict())
+    assert set(OBJECTIVES) == {*CLASSIFIED, *REGRESSED, "train_loss"}
+    assert set(CLASSIFIED) <= set(metrics().as_dict())
+    assert set(REGRESSED) <= set(regression().as_dict())
     assert set(OBJECTIVES.values()) == {"max", "min"}
     assert "epoch" not in metrics().as_dict()
 

@@ -23,13 +23,15 @@ def load_policy(
     epochs: int | None = None,
     seed: int | None = None,
     std: float | Sequence[float] | None = None,
+    deviation: float | None = None,
 ) -> LoadedPolicy:
     """Return a policy for any training loop: `images, targets = policy(images, labels)`; see `LoadedPolicy`.
 
     `source` is a policy file (`tuner export NAME --to yaml`), its values, a mixing block, or a trial's MLflow run as
     `runs:/RUN_ID`. `classes` and `epochs` (how long you train) go before the file's; a run does not know the classes.
     `seed` makes the policy's own generator repeatable. `std` is what your images are divided by when they are
-    normalised (1 for images from 0 to 1), for methods that compare images.
+    normalised (1 for images from 0 to 1), for methods that compare images. `deviation` is the standard deviation of a
+    regression's training labels, for methods that compare labels.
 
     Raises:
         ValueError: the source holds no policy, with every mistake of it.
@@ -43,4 +45,4 @@ def load_policy(
         from tuner.tracking import trial_config
 
         wanted = policies.of_trial(trial_config(source.removeprefix("runs:/")), origin=f"MLflow's {source}")
-    return policies.load_policy(wanted, classes=classes, epochs=epochs, seed=seed, std=std)
+    return policies.load_policy(wanted, classes=classes, epochs=epochs, seed=seed, std=std, deviation=deviation)

@@ -1,18 +1,27 @@
-"""Losses of mixed targets: one function of logits and target shares, whatever was mixed."""
+"""Losses of mixed targets: one function of logits and target shares, or of outputs and numbers, whatever was mixed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from tuner.catalog import Table, entry
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """What is known of a loss before it runs: whether its targets are shares of classes, or numbers."""
+
+    targets: Literal["classes", "numbers"]
 
 
 def soft_cross_entropy(
@@ -127,10 +136,47 @@ def bi_tempered(
     return loss
 
 
+def mse() -> Loss:
+    """Mean squared error of a regression, its targets divided by their deviation."""
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return functional.mse_loss(outputs.float(), targets)
+
+    return loss
+
+
+def mae() -> Loss:
+    """Mean absolute error of a regression, its targets divided by their deviation: outliers count less."""
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return functional.l1_loss(outputs.float(), targets)
+
+    return loss
+
+
+def huber(*, delta: Annotated[float, Gt(0), Le(1000)] = 1.0) -> Loss:
+    """Half the squared error of a regression up to `delta` deviations of the target, linear beyond."""
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return functional.huber_loss(outputs.float(), targets, delta=delta)
+
+    return loss
+
+
+_CLASSES, _NUMBERS = LossFacts("classes"), LossFacts("numbers")
+
 LOSSES = Table(
     "loss",
     {
-        "cross_entropy": entry(cross_entropy, source="Szegedy et al. 2016, arXiv 1512.00567"),
-        "bi_tempered": entry(bi_tempered, source="Amid et al. 2019, arXiv 1906.03361"),
+        "cross_entropy": entry(cross_entropy, source="Szegedy et al. 2016, arXiv 1512.00567", facts=_CLASSES),
+        "bi_tempered": entry(bi_tempered, source="Amid et al. 2019, arXiv 1906.03361", facts=_CLASSES),
+        "mse": entry(mse, source="Legendre 1805, the method of least squares", facts=_NUMBERS),
+        "mae": entry(mae, source="Boscovich 1757, least absolute deviations", facts=_NUMBERS),
+        "huber": entry(huber, source="Huber 1964, Annals of Mathematical Statistics 35", facts=_NUMBERS),
     },
 )
+
+
+def is_regression(loss: Mapping[str, Any]) -> bool:
+    """Tell whether a configured loss is of numbers, not of classes."""
+    return bool(LOSSES.entry_of(loss).facts == _NUMBERS)

@@ -76,7 +76,7 @@ def configurations() -> dict[str, dict[str, Any]]:
     """Return the policies to time by name; "per batch" and "per example" say how the ratio is drawn."""
     found: dict[str, dict[str, Any]] = {}
     for name, entry in METHODS.items():
-        if name in NOT_OF_IMAGES:
+        if name in NOT_OF_IMAGES or entry.facts.guided_by is not None:
             continue
         if any(parameter.name == "ratio" for parameter in entry.parameters):
             beta = {"name": "beta", "alpha": 1.0}

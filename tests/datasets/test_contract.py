@@ -46,11 +46,15 @@ def configs(tmp_path_factory, write_images) -> dict[str, dict[str, Any]]:
     write_images(folder / "images" / "test", dict.fromkeys(COUNTS, 4), seed=1)
     images = np.random.default_rng(0).integers(0, 256, (90, 6, 7, 3), dtype=np.uint8)
     np.savez(folder / "arrays.npz", images=images, labels=np.arange(90) % 4)
+    rows = (f"{row},{'abc'[row % 3]},{(row * 7) % 31 / 4}" for row in range(120))
+    (folder / "table.csv").write_text("\n".join(["size,kind,price", *rows]))
     return {
         "digits": {"name": "digits"},
         "fashion_mnist": {"name": "fashion_mnist"},
         "image_folder": {"name": "image_folder", "path": str(folder / "images"), "size": 8},
         "npz": {"name": "npz", "path": str(folder / "arrays.npz")},
+        "csv": {"name": "csv", "path": str(folder / "table.csv"), "target": "price"},
+        **{name: {"name": name} for name in ("breast_cancer", "wine", "diabetes")},
     }
 
 
@@ -76,26 +80,38 @@ def built(config: dict[str, Any], seed: int = 0) -> Split:
     return _built[key]
 
 
-def multiset(*parts: Examples) -> Counter[tuple[bytes, int]]:
+def multiset(*parts: Examples) -> Counter[tuple[bytes, bytes]]:
     return Counter(
-        (image.tobytes(), int(label)) for part in parts for image, label in zip(part.images, part.labels, strict=True)
+        (image.tobytes(), label.tobytes())
+        for part in parts
+        for image, label in zip(part.images, part.labels, strict=True)
     )
 
 
-def test_images_are_contiguous_bytes_with_labels_of_known_classes(config):
+def test_images_are_contiguous_bytes_or_features_with_labels_of_their_kind(config):
     split = built(config)
     test = split.load_test()
     for part in (split.training, split.validation, test, split.load_test()):
-        assert part.images.dtype == np.uint8
         assert part.images.flags.c_contiguous
-        assert part.images.shape[1] in (1, 3)
         assert part.images.shape[1:] == split.training.images.shape[1:]
-        assert part.images.max() > 200  # the whole range of a byte is used
-        assert part.labels.dtype == np.int64
-        assert sorted(set(part.labels.tolist())) == list(range(len(split.classes)))
         assert part.images.flags.writeable  # else torch.from_numpy warns
+        if split.features:
+            assert part.images.dtype == np.float32
+            assert part.images.shape[1:] == (len(split.features), 1, 1)
+            assert np.isfinite(part.images).all()
+        else:
+            assert part.images.dtype == np.uint8
+            assert part.images.shape[1] in (1, 3)
+            assert part.images.max() > 200  # the whole range of a byte is used
+        if split.classes:
+            assert part.labels.dtype == np.int64
+            assert sorted(set(part.labels.tolist())) == list(range(len(split.classes)))
+        else:
+            assert part.labels.dtype == np.float32
+            assert len(set(part.labels.tolist())) > 5
     assert split.name == config["name"]
     assert len(set(split.classes)) == len(split.classes)
+    assert len(set(split.features)) == len(split.features)
 
 
 def test_the_seed_alone_decides_the_cut(config):
@@ -115,6 +131,8 @@ def test_training_and_validation_share_out_the_training_split(config):
 def test_class_shares_are_kept_to_within_one_example(config):
     split = build(config, validation_examples=20, train_examples=41)
     whole = built(config)
+    if not split.classes:
+        pytest.skip("has no classes: tests/datasets/test_stratify.py")
     sizes = np.bincount(np.concatenate([whole.training.labels, whole.validation.labels]))
     left = sizes - np.bincount(split.validation.labels)
     assert len(split.validation) == 20

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tuner.catalog import resolve
-from tuner.datasets import DATASETS, Dataset, Examples, Split
+from tuner.datasets import DATASETS, Dataset, Examples, Feature, Split
 from tuner.datasets.imported import _check
 from tuner.errors import ConfigError
 
@@ -95,7 +95,39 @@ IMAGES, LABELS = np.zeros((4, 1, 2, 2), np.uint8), np.array([0, 1, 0, 1])
 def test_examples_of_another_form_are_refused_with_what_was_wanted(images, labels, classes, words):
     training = unchecked(Examples, images=images, labels=labels)
     with pytest.raises(ValueError, match=words):
-        _check(unchecked(Dataset, training=training, classes=tuple(classes)), "own")
+        _check(unchecked(Dataset, training=training, classes=tuple(classes), features=()), "own")
+
+
+ROWS, NUMBERS = np.zeros((4, 2, 1, 1), np.float32), np.array([0.5, 1, 2, 9], np.float32)
+FEATURES = (Feature("x"), Feature("y"))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "classes", "words"),
+    [
+        (ROWS, LABELS, "ab", ""),
+        (ROWS, NUMBERS, "", ""),
+        (
+            ROWS[:, :, 0, 0],
+            NUMBERS,
+            "",
+            r"images of own, a table, must be .* float32, \[n, 2, 1, 1\], a number",
+        ),
+        (ROWS[:, :1], NUMBERS, "", r"must be \[n, 2, 1, 1\], .* got the shape \[4, 1, 1, 1\]"),
+        (ROWS.astype(np.float64), NUMBERS, "", "NumPy array of float32, .* got float64"),
+        (ROWS, LABELS, "", r"labels of own must be a NumPy array of float32, \[n\], got int64"),
+        (ROWS, NUMBERS, "ab", r"labels of own must be a NumPy array of int64, \[n\], got float32"),
+        (ROWS, np.append(NUMBERS[:3], np.float32("nan")), "", "own returns numbers that are not finite"),
+    ],
+)
+def test_rows_of_a_table_and_numbers_as_labels_have_their_form(images, labels, classes, words):
+    training = unchecked(Examples, images=images, labels=labels)
+    own = unchecked(Dataset, training=training, classes=tuple(classes), features=FEATURES)
+    if not words:
+        _check(own, "own")
+        return
+    with pytest.raises(ValueError, match=words):
+        _check(own, "own")
 
 
 def unchecked(kind: type, **values: Any) -> Any:

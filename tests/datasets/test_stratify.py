@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.datasets.stratify import apportion, hold_out, keep, set_apart
+from tuner.datasets.stratify import apportion, hold_out, keep, set_apart, strata
 
 
 @given(st.lists(st.integers(2, 500), min_size=1, max_size=12), st.data())
@@ -51,3 +51,18 @@ def test_hold_out_never_changes_and_leaves_no_class_without_test():
     assert np.bincount(labels[test]).tolist() == [12, 2, 1]
     assert np.array_equal(training, ~test)
     assert np.array_equal(test, hold_out(labels, ("a", "b", "c"), 0.15)[1])
+
+
+@pytest.mark.parametrize("count", [1, 3, 10, 37, 99])
+def test_a_regressions_draw_has_its_share_of_every_quantile(count):
+    labels = np.random.default_rng(0).lognormal(size=200).astype(np.float32)
+    among, names = strata(labels, (), min(count, 200 - count))
+    assert len(names) == min(10, count)
+    assert all(labels[among == low].max() <= labels[among == low + 1].min() for low in range(len(names) - 1))
+    drawn = np.bincount(among[set_apart(among, names, count, np.random.PCG64(1), "validation")], minlength=len(names))
+    assert drawn.max() - drawn.min() <= 1
+
+
+def test_equal_targets_are_shared_out_too():
+    among, names = strata(np.zeros(40, np.float32), (), 10)
+    assert np.bincount(among).tolist() == [4] * len(names)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tuner.catalog import Entry, Parameter, resolve
-from tuner.mixing import METHODS, Guide, Mixture
+from tuner.mixing import METHODS, AnyGuide, ColumnGuide, Guide, LabelGuide, Mixture
 from tuner.mixing.policy import MethodPolicy
 from tuner.mixing.saliency import as_shares, centre_surround
 
@@ -82,8 +82,15 @@ def applied(policy: MethodPolicy, features: Tensor, seed: int = 0) -> tuple[Tens
     return drawn.apply(features, rng, guided(policy, features))
 
 
-def guided(policy: MethodPolicy, features: Tensor) -> Guide | None:
-    """Return the guide that a policy asks for, made without a network, and of images that are not normalised."""
+def guided(policy: MethodPolicy, features: Tensor) -> AnyGuide | None:
+    """Return the guide that a policy asks for, made without a network, and of images that are not normalised.
+
+    Every channel is a column, and the examples' labels are apart from one another.
+    """
+    if policy.facts.guided_by == "columns":
+        return ColumnGuide(torch.arange(features.shape[1], device=features.device), features.shape[1])
+    if policy.facts.guided_by == "labels":
+        return LabelGuide(torch.arange(len(features), device=features.device) / 4)
     if policy.saliency is None or not features.is_floating_point():
         return None
     with torch.no_grad():

@@ -14,6 +14,7 @@ LABELS_ARE_NOT_PIXEL_SHARES = {
     ("sample_pairing", None),  # the partner's label is left out
     ("cutout", None),  # blanked pixels belong to nobody, and the label stays
     ("cutout", ("official", True)),
+    ("column_cutmix", None),  # a channel is a column, and stays whole: test_column_cutmix.py
     ("snapmix", None),  # shares of saliency
     ("snapmix", ("official", True)),
     ("patchup", None),  # a mask of its own for each channel, and the target by their mean: test_patchup.py

@@ -44,7 +44,7 @@ def findings(settings: str = STUDY, **known: Any) -> Findings:
         "stopping": None,
         "notes": (),
         "shown": None,
-        "classes": (),
+        "data": None,
         "sheets": Sheets({}, "digits"),
         "network": None,
         "confirmed": None,

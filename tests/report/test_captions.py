@@ -15,7 +15,8 @@ UNMIXED = record(9, 1.0, [0.8, 0.865])
 
 
 def caption(response, baseline=None) -> str:
-    result = StudyResult("simulated", StudyState.COMPLETED, (), None, baseline, 0.0)
+    trials = () if baseline is None else (baseline,)
+    result = StudyResult("simulated", StudyState.COMPLETED, trials, None, baseline, 0.0)
     return figures(sections(of(findings(responses=(response,), result=result)))["alpha"])["alpha"].caption
 
 

@@ -36,12 +36,14 @@ def _row(name: str, entry: Entry) -> dict[str, Any]:
         saliency = None if entry.facts.saliency is None else SALIENCIES[entry.facts.saliency]
         row |= {
             "counts": list(entry.facts.counts),
+            "inputs": entry.facts.inputs,
+            "labels": entry.facts.labels,
             "depths": [0] if entry.facts.depths == "image" else entry.facts.depths,
             "extra_forward": 0 if saliency is None else saliency.extra_forward,
             "extra_backward": 0 if saliency is None else saliency.extra_backward,
         }
     if isinstance(entry.facts, ModelFacts):
-        row["stages"] = entry.facts.stages
+        row |= {"stages": entry.facts.stages, "tables": entry.facts.takes_tables}
     return row | {"parameters": [p.as_json() for p in entry.parameters], "source": entry.source}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tuner import policies, trial
 from tuner.cli import output
+from tuner.datasets import Split
 from tuner.errors import ConfigError, TunerError, UsageError
 from tuner.results import StudyResult, TrialRecord, TrialState
 from tuner.search import recommendation, stored
@@ -22,7 +23,10 @@ def export(name: str, to: str, out: Path | None, *, number: int | None, classes:
     result = stored.stored(name)
     chosen, basis = _recommended(result) if number is None else _asked_for(result, number)
     origin = f"Trial {chosen.number} of study {name}: {basis}"
-    file = policies.of_trial(chosen.config, classes or _classes(chosen), origin)
+    split = None if classes else _data(chosen)
+    if split is not None and split.features and to != "yaml":
+        raise UsageError(f"{to} mixes images, and {split.name} is a table; --to yaml writes the policy for any loop")
+    file = policies.of_trial(chosen.config, classes, origin, split)
     try:
         text = policies.EXPORTS[to](file)
     except ConfigError as error:
@@ -73,9 +77,9 @@ def _asked_for(result: StudyResult, number: int) -> tuple[TrialRecord, str]:
     raise UsageError(f"{result.study} has no trial {number}; {has}")
 
 
-def _classes(record: TrialRecord) -> int:
+def _data(record: TrialRecord) -> Split:
     try:
-        return len(trial.load_data(record.config, record.seed).classes)
+        return trial.load_data(record.config, record.seed)
     except (ValueError, OSError, TunerError) as error:
         raise UsageError(f"the data could not be loaded to count its classes ({error}); give --classes") from error
 

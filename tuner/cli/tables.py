@@ -26,7 +26,7 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
         head.add_row(
             "difference",
             f"{words.difference(metric, best.mean - baseline.mean)} ({of}, best of {counts['complete']} by "
-            f"the same validation images: {'see below' if result.recommendation else 'not yet evidence'})",
+            f"the same validation examples: {'see below' if result.recommendation else 'not yet evidence'})",
         )
     head.add_row("trials", ", ".join(f"{count} {state}" for state, count in counts.items()))
     head.add_row("epochs", f"{result.epochs_trained} in {words.duration(result.seconds)}")

@@ -1,20 +1,27 @@
-"""What a loader returns and what a trial gets: images as whole arrays of bytes, and a test split that stays shut."""
+"""What a loader returns and what a trial gets: images or the rows of a table as whole arrays, the test split shut."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float32, Int64, UInt8
+
+from tuner.datasets.features import Feature
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Images, row by row contiguous, with their labels in [0, number of classes)."""
+    """Images or rows of a table, row by row contiguous, with their labels.
 
-    images: UInt8[np.ndarray, "n channels height width"]
-    labels: Int64[np.ndarray, " n"]
+    A row of a table is an image of one pixel: `images` holds bytes [n, channels, height, width], or the features of a
+    table as floats [n, features, 1, 1]. Labels are the classes from 0, or the numbers of a regression.
+    """
+
+    images: UInt8[np.ndarray, "n channels height width"] | Float32[np.ndarray, "n features 1 1"]
+    labels: Int64[np.ndarray, " n"] | Float32[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -28,6 +35,9 @@ class Examples:
 class Dataset:
     """What a loader returns: the whole training split; the images may be read-only or mapped from a file.
 
+    No `classes` means that the labels are numbers: a regression. `features` says of each feature of a table which
+    column it comes from; images have none.
+
     `load_test` opens the test split. The confirmation calls it, once; nothing else does, and until then no file of
     the test split is read. It can be pickled, so that a data set can travel to the process that needs it.
     """
@@ -36,6 +46,14 @@ class Dataset:
     training: Examples
     load_test: Callable[[], Examples]
     warnings: tuple[str, ...] = ()
+    features: tuple[Feature, ...] = ()
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of a data set before it is loaded: whether its configuration says that it is a regression."""
+
+    is_regression: Callable[[Mapping[str, Any]], bool]
 
 
 @dataclass(frozen=True)
@@ -48,3 +66,4 @@ class Split:
     validation: Examples
     load_test: Callable[[], Examples]
     warnings: tuple[str, ...] = ()
+    features: tuple[Feature, ...] = ()

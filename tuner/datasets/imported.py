@@ -32,10 +32,21 @@ def _check(dataset: Any, reference: str) -> None:
     if not isinstance(dataset, Dataset) or not isinstance(dataset.training, Examples):
         raise ValueError(f"{reference} returns a {type(dataset).__name__}; wanted a tuner.datasets.Dataset of Examples")
     images, labels = dataset.training.images, dataset.training.labels
-    _check_array(images, np.uint8, 4, f"images of {reference}", "[n, channels, height, width], bytes from 0 to 255")
-    _check_array(labels, np.int64, 1, f"labels of {reference}", "[n]")
+    if dataset.features:
+        form = f"[n, {len(dataset.features)}, 1, 1], a number for each of its features"
+        _check_array(images, np.float32, 4, f"images of {reference}, a table,", form)
+        if images.shape[1:] != (len(dataset.features), 1, 1):
+            raise ValueError(f"images of {reference}, a table, must be {form}, got the shape {list(images.shape)}")
+    else:
+        _check_array(images, np.uint8, 4, f"images of {reference}", "[n, channels, height, width], bytes from 0 to 255")
+    is_regression = not dataset.classes
+    _check_array(labels, np.float32 if is_regression else np.int64, 1, f"labels of {reference}", "[n]")
     if len(images) != len(labels) or not len(images):
         raise ValueError(f"{reference} returns {len(images)} images and {len(labels)} labels")
+    if not all(np.isfinite(array).all() for array in (images, labels)):
+        raise ValueError(f"{reference} returns numbers that are not finite")
+    if is_regression:
+        return
     if len(dataset.classes) < 2:
         raise ValueError(f"{reference} names {len(dataset.classes)} classes; a classifier needs at least 2")
     if labels.min() < 0 or labels.max() >= len(dataset.classes):

@@ -7,25 +7,44 @@ such promise.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float32, Int64
 
 HELD_OUT_SEED = 20_180_426
 """Seed of the test split of a data set that comes without one: a constant, so that no study's seed can move it."""
+
+QUANTILES = 10
+"""So many strata has a regression: each part has its share of every tenth of the target."""
 
 _NAMED = 5
 
 
 def hold_out(
-    labels: Int64[np.ndarray, " n"], classes: tuple[str, ...], share: float
+    labels: Int64[np.ndarray, " n"] | Float32[np.ndarray, " n"], classes: tuple[str, ...], share: float
 ) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """Return masks of the training and the test split for a data set that comes without a test split.
 
     Raises:
         ValueError: a class has fewer than 2 examples.
     """
-    count = max(len(classes), round(share * labels.size))
-    test = set_apart(labels, classes, count, np.random.PCG64(HELD_OUT_SEED), "the held-out test split")
+    count = max(len(classes), round(share * labels.size), 1)
+    among, names = strata(labels, classes, min(count, labels.size - count))
+    test = set_apart(among, names, count, np.random.PCG64(HELD_OUT_SEED), "the held-out test split")
     return ~test, test
+
+
+def strata(
+    labels: Int64[np.ndarray, " n"] | Float32[np.ndarray, " n"], classes: tuple[str, ...], smallest: int
+) -> tuple[Int64[np.ndarray, " n"], tuple[str, ...]]:
+    """Return what a draw is stratified by: the classes, or the quantiles of a regression's target as if they were.
+
+    There are as many quantiles as each can give an example to the `smallest` part, ten at most.
+    """
+    if classes:
+        return labels.astype(np.int64, copy=False), classes
+    count = max(1, min(QUANTILES, smallest, labels.size // 2))
+    rank = np.empty(labels.size, dtype=np.int64)
+    rank[np.argsort(labels, kind="stable")] = np.arange(labels.size)
+    return rank * count // max(1, labels.size), tuple(f"quantile {number}" for number in range(1, count + 1))
 
 
 def set_apart(
@@ -45,7 +64,7 @@ def set_apart(
     if small:
         raise ValueError(
             f"every class needs at least 2 examples, one for {purpose} and one to stay, but {listed(small)}; "
-            f"add images or leave the class out"
+            f"add examples or leave the class out"
         )
     most = labels.size - len(classes)
     if not len(classes) <= count <= most:

@@ -15,7 +15,9 @@ from annotated_types import Ge, Le, Len
 from torch import Tensor
 
 from tuner.catalog import Entry, Nested, Table, entry
-from tuner.mixing.base import Guide, MethodFacts, Mixture
+from tuner.mixing.base import AnyGuide, ColumnGuide, Guide, LabelGuide, MethodFacts, Mixture
+from tuner.mixing.c_mixup import c_mixup
+from tuner.mixing.column_cutmix import column_cutmix
 from tuner.mixing.comixup import comixup, comixup_strength
 from tuner.mixing.cutmix import cutmix
 from tuner.mixing.cutout import cutout
@@ -38,8 +40,11 @@ __all__ = [
     "METHODS",
     "RATIOS",
     "SALIENCIES",
+    "AnyGuide",
+    "ColumnGuide",
     "Drawn",
     "Guide",
+    "LabelGuide",
     "MethodFacts",
     "Mixture",
     "Policy",
@@ -103,12 +108,14 @@ METHODS = Table("mixing method", _ENTRIES)
 
 _ENTRIES |= {
     "none": entry(
-        no_mixing, source="Vapnik 1998, empirical risk minimisation", facts=MethodFacts((1, 1), depths="any")
+        no_mixing,
+        source="Vapnik 1998, empirical risk minimisation",
+        facts=MethodFacts((1, 1), depths="any", inputs="any"),
     ),
     "mixup": _method(
         "mixup",
         mixup,
-        MethodFacts((1, None), depths="any", convex_only=False),
+        MethodFacts((1, None), depths="any", convex_only=False, inputs="any"),
         source="Zhang et al. 2018, arXiv 1710.09412; hidden depths: Verma et al. 2019, arXiv 1806.05236",
         ratio={"name": "beta", "alpha": 1.0},
     ),
@@ -122,7 +129,7 @@ _ENTRIES |= {
     "sample_pairing": _method(
         "sample_pairing",
         sample_pairing,
-        MethodFacts((1, None), depths="any", convex_only=False),
+        MethodFacts((1, None), depths="any", convex_only=False, inputs="any"),
         source="Inoue 2018, arXiv 1801.02929",
         ratio={"name": "fixed", "shares": [0.5, 0.5]},
     ),
@@ -163,7 +170,7 @@ _ENTRIES |= {
     "puzzlemix": _method(
         "puzzlemix",
         puzzlemix,
-        MethodFacts((2, 2), saliency="gradient"),
+        MethodFacts((2, 2), saliency="gradient", labels="classes"),
         source="Kim, Choo and Song 2020, arXiv 2009.06962",
         ratio={"name": "beta", "alpha": 1.0},
     ),
@@ -177,7 +184,7 @@ _ENTRIES |= {
     "snapmix": _method(
         "snapmix",
         snapmix,
-        MethodFacts((2, 2), keeps_mass=False, saliency="class_activation"),
+        MethodFacts((2, 2), keeps_mass=False, saliency="class_activation", labels="classes"),
         source="Huang, Wang and Tao 2020, arXiv 2012.04846",
         ratio={"name": "beta", "alpha": 5.0},
     ),
@@ -192,13 +199,27 @@ _ENTRIES |= {
     "comixup": _method(
         "comixup",
         comixup,
-        MethodFacts((1, None), saliency="gradient", strength=comixup_strength),
+        MethodFacts((1, None), saliency="gradient", strength=comixup_strength, labels="classes"),
         source="Kim et al. 2021, arXiv 2102.03065",
+    ),
+    "column_cutmix": _method(
+        "column_cutmix",
+        column_cutmix,
+        MethodFacts((2, 2), inputs="table", guided_by="columns"),
+        source="Yun et al. 2019, arXiv 1905.04899; on tables: Somepalli et al. 2021, arXiv 2106.01342",
+        ratio={"name": "beta", "alpha": 1.0},
+    ),
+    "c_mixup": _method(
+        "c_mixup",
+        c_mixup,
+        MethodFacts((2, 2), depths="any", inputs="any", labels="numbers", guided_by="labels"),
+        source="Yao et al. 2022, arXiv 2210.05775",
+        ratio={"name": "beta", "alpha": 2.0},
     ),
     "switch": entry(
         switch,
         nested={"policies": Nested(METHODS, ({"name": "mixup"}, {"name": "cutmix"}), many=True)},
-        facts=MethodFacts((1, None), depths="any", convex_only=False),
+        facts=MethodFacts((1, None), depths="any", convex_only=False, inputs="any"),
         source="timm (switch_prob); Touvron et al. 2021, arXiv 2012.12877",
     ),
 }

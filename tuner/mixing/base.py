@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from tuner.mixing.ratios import RatioDistribution
@@ -28,8 +28,13 @@ class Mixture:
     ratios: Float[Tensor, "batch n"]
     shared: tuple[float, ...] | None = None
 
-    def targets(self, labels: Int[Tensor, " batch"], classes: int) -> Float[Tensor, "batch classes"]:
-        """Return each output's share of every class: the ratios of its sources, summed by their labels."""
+    def targets(self, labels: Shaped[Tensor, " batch"], classes: int) -> Float[Tensor, "batch targets"]:
+        """Return each output's share of every class: the ratios of its sources, summed by their labels.
+
+        Where the labels are numbers (of floating point), there is one target: their sum, weighted by the ratios.
+        """
+        if labels.is_floating_point():
+            return (self.ratios * labels[self.sources]).sum(dim=1, keepdim=True)
         shares = self.ratios.new_zeros(len(labels), classes)
         return shares.scatter_add_(1, labels[self.sources], self.ratios)
 
@@ -52,6 +57,24 @@ class Guide:
     contrast: Float[Tensor, "#c 1 1"]
 
 
+@dataclass(frozen=True)
+class ColumnGuide:
+    """What leads a method to the columns of a table: for each feature the number of its column, from 0."""
+
+    columns: Int[Tensor, " features"]
+    count: int
+
+
+@dataclass(frozen=True)
+class LabelGuide:
+    """What leads a method to partners with a label like the example's own: labels divided by their deviation."""
+
+    labels: Float[Tensor, " batch"]
+
+
+AnyGuide = Guide | ColumnGuide | LabelGuide
+
+
 @runtime_checkable
 class Method(Protocol):
     """Mix a batch: a pure function of features, mixture and randomness, its options already bound.
@@ -69,11 +92,11 @@ class Method(Protocol):
 
 @runtime_checkable
 class GuidedMethod(Protocol):
-    """A method that also looks at where the images' content is; otherwise as `Method`."""
+    """A method that also looks at where the images' content is, or at columns or labels; otherwise as `Method`."""
 
     def __call__(
-        self, features: Float[Tensor, "batch c h w"], mixture: Mixture, rng: torch.Generator, guide: Guide
-    ) -> tuple[Float[Tensor, "batch c h w"], Mixture]:
+        self, features: Float[Tensor, "batch *map"], mixture: Mixture, rng: torch.Generator, guide: Any
+    ) -> tuple[Float[Tensor, "batch *map"], Mixture]:
         """Return the mixed features and the mixture really applied."""
         ...
 
@@ -86,6 +109,8 @@ class MethodFacts:
     hidden maps, or any), `convex_only` that its ratios must sum to 1, `keeps_mass` that its targets sum to what the
     ratios sum to, `saliency` what guides it unless the study file says otherwise (None: nothing). `strength` gives
     E[1 - largest share] from the method's options and ratio distribution, where it is not that of the ratios.
+    `inputs` is what it mixes: images, the rows of a table, or both; `labels` of what kind they have to be. `guided_by`
+    is what else of the data it looks at: which features form a column, or the labels.
     """
 
     counts: tuple[int, int | None]
@@ -94,3 +119,6 @@ class MethodFacts:
     keeps_mass: bool = True
     saliency: str | None = None
     strength: Callable[[Mapping[str, Any], RatioDistribution], float] | None = None
+    inputs: Literal["image", "table", "any"] = "image"
+    labels: Literal["classes", "numbers", "any"] = "any"
+    guided_by: Literal["columns", "labels"] | None = None

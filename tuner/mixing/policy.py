@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from tuner.mixing.base import Guide, GuidedMethod, Method, MethodFacts, Mixture
+from tuner.mixing.base import AnyGuide, GuidedMethod, Method, MethodFacts, Mixture
 from tuner.mixing.ratios import RatioDistribution
 
 Mix = Callable[[Tensor], Tensor]
@@ -94,7 +94,7 @@ class MethodPolicy:
         features: Shaped[Tensor, "batch *map"],
         mixture: Mixture,
         rng: torch.Generator,
-        guide: Guide | None = None,
+        guide: AnyGuide | None = None,
     ) -> tuple[Float[Tensor, "batch *map"], Mixture]:
         """Mix features by a drawn mixture; return them with the mixture really applied, on their device.
 
@@ -105,11 +105,17 @@ class MethodPolicy:
         if not features.is_floating_point():
             raise ValueError(f"mixing needs floating point features, got {features.dtype}; convert and normalise first")
         mixture = mixture.to(features.device)
-        if self.saliency is None:
+        if not self.is_guided:
             return self.method(features, mixture, rng, **self.options)
         if guide is None:
-            raise ValueError(f"{self.name} is guided by saliency {self.saliency}; give a guide, see mixing.saliency")
+            by = self.facts.guided_by or f"saliency {self.saliency}"
+            raise ValueError(f"{self.name} is guided by {by}; give a guide, see mixing.base and mixing.saliency")
         return self.method(features, mixture, rng, guide, **self.options)  # type: ignore[call-arg]
+
+    @property
+    def is_guided(self) -> bool:
+        """Tell whether the method looks at more than the features: where the content is, columns, labels."""
+        return self.saliency is not None or self.facts.guided_by is not None
 
     def methods(self) -> tuple[MethodPolicy, ...]:
         """Return this policy alone."""
@@ -131,7 +137,7 @@ class Drawn:
     depth: int
 
     def apply(
-        self, features: Shaped[Tensor, "batch *map"], rng: torch.Generator, guide: Guide | None = None
+        self, features: Shaped[Tensor, "batch *map"], rng: torch.Generator, guide: AnyGuide | None = None
     ) -> tuple[Float[Tensor, "batch *map"], Mixture]:
         """Mix features as drawn (see `MethodPolicy.apply`)."""
         return self.policy.apply(features, self.mixture, rng, guide)

@@ -31,7 +31,7 @@ MODELS = Table(
             source="Zagoruyko and Komodakis 2016, arXiv 1605.07146",
             facts=ModelFacts("the three groups of blocks"),
         ),
-        "mlp": entry(mlp, source="Rumelhart et al. 1986", facts=ModelFacts("each hidden layer")),
+        "mlp": entry(mlp, source="Rumelhart et al. 1986", facts=ModelFacts("each hidden layer", takes_tables=True)),
         "torchvision": entry(
             torchvision,
             source="torchvision.models",

@@ -16,9 +16,10 @@ class ImageShape(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is known of a model before it is built: what its stages are, in words."""
+    """What is known of a model before it is built: what its stages are, in words, and whether it takes tables."""
 
     stages: str
+    takes_tables: bool = False
 
 
 def require_size(name: str, image: ImageShape, smallest: int, advice: str) -> None:

@@ -50,12 +50,13 @@ def load_policy(
     epochs: int | None = None,
     seed: int | None = None,
     std: Std = None,
+    deviation: float | None = None,
 ) -> LoadedPolicy:
     """Return the policy of a policy file, given as its path or its values; a mixing block alone will do.
 
-    `classes` and `epochs` (how long you train) go before the file's. `seed` makes the policy's own generator
-    repeatable. `std` is what your images are divided by when they are normalised (1 for images from 0 to 1), for
-    methods that compare images.
+    `classes`, `deviation` (of a regression's labels) and `epochs` (how long you train) go before the file's. `seed`
+    makes the policy's own generator repeatable. `std` is what your images are divided by when they
+    are normalised (1 for images from 0 to 1), for methods that compare images.
 
     Raises:
         ValueError: the file is not one, with every mistake of it.
@@ -69,5 +70,6 @@ def load_policy(
         file,
         classes=file.classes if classes is None else classes,
         epochs=file.epochs if epochs is None else epochs,
+        deviation=file.deviation if deviation is None else deviation,
     )
     return LoadedPolicy(known, seed=seed, std=std)

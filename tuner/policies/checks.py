@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tuner.mixing import SALIENCIES, Guide, Policy, guide
+from tuner.mixing import SALIENCIES, AnyGuide, ColumnGuide, LabelGuide, Policy, guide
 from tuner.mixing.policy import MethodPolicy
+from tuner.policies.file import PolicyFile
 
 Std = float | Sequence[float] | None
 
@@ -33,6 +34,19 @@ def check_batch(images: Tensor, labels: Tensor, classes: int) -> None:
         raise ValueError(
             f"wanted labels from 0 to {classes - 1}, got {got}; load_policy(..., classes=...) says how many"
         )
+
+
+def check_numbers(images: Tensor, labels: Tensor) -> None:
+    """Check that examples can be mixed and labels be averaged, for a regression.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    if not images.is_floating_point():
+        raise ValueError(f"wanted examples of floating point, got {images.dtype}; convert and normalise first")
+    if not labels.is_floating_point() or labels.shape != images.shape[:1]:
+        got = f"{labels.dtype} of shape {list(labels.shape)} for examples of shape {list(images.shape)}"
+        raise ValueError(f"wanted a floating point number for each example as labels (a regression), got {got}")
 
 
 def model_wanted_by(policy: Policy) -> str:
@@ -60,8 +74,31 @@ def check_guidance(policy: Policy, model: nn.Module | None, std: Std) -> None:
         )
 
 
-def guidance(method: MethodPolicy, images: Tensor, labels: Tensor, model: nn.Module | None, std: Std) -> Guide | None:
-    """Return what guides a method on these images, if anything does: the extra passes happen here."""
+def check_data(policy: Policy, file: PolicyFile) -> None:
+    """Check that what is known of the data is enough for any method of a policy.
+
+    Raises:
+        ValueError: it is not.
+    """
+    for method in policy.methods():
+        if method.facts.labels not in ("any", "numbers" if file.is_regression else "classes"):
+            advice = "say the loss as well: {mixing: ..., loss: mse}" if not file.is_regression else "use mixup"
+            raise ValueError(f"{method.name} is for labels that are {method.facts.labels}; {advice}")
+        if method.facts.guided_by == "labels" and file.deviation is None:
+            raise ValueError(
+                f"{method.name} counts its bandwidth in deviations of the target; say what that is over your training "
+                "labels: load_policy(..., deviation=labels.std())"
+            )
+
+
+def guidance(
+    method: MethodPolicy, images: Tensor, labels: Tensor, *, model: nn.Module | None, std: Std, file: PolicyFile
+) -> AnyGuide | None:
+    """Return what guides a method on these examples, if anything does: the extra passes happen here."""
+    if method.facts.guided_by == "labels":
+        return LabelGuide(labels / (file.deviation or 1.0))
+    if method.facts.guided_by == "columns":
+        return _columns(images, file.columns)
     if method.saliency is None:
         return None
     scale = torch.tensor(1.0 if std is None else std, dtype=torch.float32)
@@ -69,3 +106,13 @@ def guidance(method: MethodPolicy, images: Tensor, labels: Tensor, model: nn.Mod
         raise ValueError(f"wanted one std above 0 for each of {images.shape[1]} channels, got {std}")
     contrast = (1 / scale).reshape(-1, 1, 1).to(images.device, non_blocking=True)
     return guide(method.saliency, model or nn.Identity(), images, labels, contrast)
+
+
+def _columns(images: Tensor, names: Sequence[str]) -> ColumnGuide:
+    """Return which features form a column: those of one name, or each by itself where none are known."""
+    count = images.shape[1]
+    if names and len(names) != count:
+        raise ValueError(f"wanted examples of {len(names)} features, as the policy file's columns, got {count}")
+    numbers: dict[str, int] = {}
+    known = [numbers.setdefault(name, len(numbers)) for name in names or map(str, range(count))]
+    return ColumnGuide(torch.tensor(known).to(images.device, non_blocking=True), len(numbers))

@@ -18,14 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+import numpy as np
+from annotated_types import Ge, Gt
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
 from tuner.catalog import Nested, entry, resolve_section
+from tuner.datasets import Split
 from tuner.errors import ConfigError, Problem
-from tuner.losses import LOSSES
+from tuner.losses import LOSSES, is_regression
 from tuner.mixing import METHODS
 
 Count = Annotated[int, Ge(1)]
@@ -40,6 +42,8 @@ class PolicyFile:
 
     `epochs` is how long the trial trained, from whose end `off_epochs` counts back; `stages` are the model's submodules
     after which hidden layers are mixed, where the study named them; `origin` says where the policy comes from.
+    `deviation` is that of a regression's target, which C-Mixup's bandwidth counts in; `columns` names for each feature
+    of a table the column it comes from, where columns have several.
     """
 
     mixing: Mapping[str, Any]
@@ -48,6 +52,13 @@ class PolicyFile:
     epochs: int | None = None
     stages: tuple[str, ...] = ()
     origin: str = ""
+    deviation: float | None = None
+    columns: tuple[str, ...] = ()
+
+    @property
+    def is_regression(self) -> bool:
+        """Tell whether labels are numbers, as the loss has it, not classes."""
+        return is_regression(self.loss)
 
     @property
     def label_smoothing(self) -> float:
@@ -61,6 +72,8 @@ class PolicyFile:
             "classes": self.classes,
             "epochs": self.epochs,
             "stages": list(self.stages),
+            "deviation": self.deviation,
+            "columns": list(self.columns),
         }
         values = {
             "version": 1,
@@ -133,8 +146,10 @@ def of_values(values: Mapping[str, Any]) -> PolicyFile:
     return PolicyFile(**{key: value for key, value in resolved.items() if key != "version"})
 
 
-def of_trial(config: Mapping[str, Any], classes: int | None = None, origin: str = "") -> PolicyFile:
-    """Return the policy of a trial's resolved configuration.
+def of_trial(
+    config: Mapping[str, Any], classes: int | None = None, origin: str = "", split: Split | None = None
+) -> PolicyFile:
+    """Return the policy of a trial's resolved configuration; `split` is its data, whose classes come after `classes`.
 
     Raises:
         ConfigError: there is no valid mixing block in it.
@@ -145,7 +160,21 @@ def of_trial(config: Mapping[str, Any], classes: int | None = None, origin: str 
         "epochs": config.get("training", {}).get("epochs"),
         "stages": config.get("model", {}).get("stages", ()),
     }
-    return of_values({**known, "classes": classes, "origin": origin})
+    return of_values({**known, **({} if split is None else _of_data(split)), "origin": origin} | _given(classes))
+
+
+def _given(classes: int | None) -> dict[str, Any]:
+    return {} if classes is None else {"classes": classes}
+
+
+def _of_data(split: Split) -> dict[str, Any]:
+    """Return what a policy has to know of its data."""
+    columns = [feature.column for feature in split.features]
+    return {
+        "classes": len(split.classes) or None,
+        "deviation": None if split.classes else float(split.training.labels.std(dtype=np.float64)) or None,
+        "columns": columns if len(set(columns)) < len(columns) else [],
+    }
 
 
 def _policy(
@@ -155,6 +184,8 @@ def _policy(
     classes: Count | None = None,
     epochs: Count | None = None,
     stages: tuple[str, ...] = (),
+    deviation: Annotated[float, Gt(0)] | None = None,
+    columns: tuple[str, ...] = (),
     loss: Any,
     mixing: Any,
 ) -> None:

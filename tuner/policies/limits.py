@@ -71,7 +71,10 @@ def _of_part(part: Part, library: str) -> Iterator[Problem]:
 
 
 def _of_whole(file: PolicyFile, found: Sequence[Part], library: str) -> Iterator[Problem]:
-    if file.classes is None:
+    if file.is_regression:
+        message = f"{library} mixes shares of classes, and this policy is for numbers (loss {file.loss['name']})"
+        yield Problem(("loss",), message)
+    elif file.classes is None:
         yield Problem(("classes",), f"{library} has to know the number of classes")
     resting = sorted({part.off_epochs for part in found})
     if len(resting) > 1:

@@ -9,9 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from tuner.losses import LOSSES, Loss
-from tuner.mixing import METHODS, Policy
+from tuner.mixing import METHODS, AnyGuide, Policy
+from tuner.mixing.policy import MethodPolicy
 from tuner.policies.attached import Attached
-from tuner.policies.checks import Std, check_batch, check_guidance, guidance, model_wanted_by
+from tuner.policies.checks import (
+    Std,
+    check_batch,
+    check_data,
+    check_guidance,
+    check_numbers,
+    guidance,
+    model_wanted_by,
+)
 from tuner.policies.collate import Collate
 from tuner.policies.file import PolicyFile
 from tuner.policies.parts import most_off_epochs
@@ -34,6 +43,7 @@ class LoadedPolicy:
         unsmoothed = {"label_smoothing": 0.0} if "label_smoothing" in file.loss else {}
         self.loss: Loss = LOSSES.build({**file.loss, **unsmoothed})
         self._policy: Policy = METHODS.build(file.mixing)
+        check_data(self._policy, file)
         self._std = std
         self._draws = Draws(seed)
         self._off_epochs = most_off_epochs(file.mixing)
@@ -52,7 +62,8 @@ class LoadedPolicy:
     ) -> tuple[Tensor, Tensor]:
         """Return the mixed images and their targets, a row of class shares each; what is given stays as it is.
 
-        `images` are floats [batch, ...], `labels` whole numbers [batch]. `model` is what saliency looks at, where the
+        `images` are floats [batch, ...], `labels` whole numbers [batch]. Of a regression (the loss says so) labels are
+        floats [batch] and targets [batch, 1]. `model` is what saliency looks at, where the
         policy is guided by it; `rng`, on the CPU, takes the place of the policy's own generator; `epochs_left`, this
         epoch included, that of `epoch`.
 
@@ -143,14 +154,23 @@ class LoadedPolicy:
         epochs_left: int | None,
     ) -> Step:
         """Draw how to mix a batch, at whatever depth, and look for what guides it."""
-        if self.file.classes is None:
+        if self.file.is_regression:
+            check_numbers(images, labels)
+        elif self.file.classes is None:
             raise ValueError("the number of classes is not known; give it: load_policy(..., classes=10)")
-        check_batch(images, labels, self.file.classes)
+        else:
+            check_batch(images, labels, self.file.classes)
         check_guidance(self._policy, model, self._std)
-        labels = labels.to(images.device, torch.int64, non_blocking=True)
+        kind = torch.float32 if self.file.is_regression else torch.int64
+        labels = labels.to(images.device, kind, non_blocking=True)
         drawn = self._policy.draw(len(labels), rng, self._epochs_left(epochs_left))
-        leading = None if drawn is None else guidance(drawn.policy, images, labels, model, self._std)
-        return Step(drawn, leading, labels, self.file.classes, self.file.label_smoothing)
+        leading = None if drawn is None else self._guidance(drawn.policy, images, labels, model)
+        return Step(drawn, leading, labels, self.file.classes or 0, self.file.label_smoothing)
+
+    def _guidance(
+        self, method: MethodPolicy, images: Tensor, labels: Tensor, model: nn.Module | None
+    ) -> AnyGuide | None:
+        return guidance(method, images, labels, model=model, std=self._std, file=self.file)
 
     def _epochs_left(self, given: int | None) -> int | None:
         if given is not None or not self._off_epochs:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tuner.mixing import Drawn, Guide, Mixture
+from tuner.mixing import AnyGuide, Drawn, Mixture
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Step:
     """What was drawn for a batch (None: it stays unmixed). `mix` comes first, at `depth`, and then `targets`."""
 
     drawn: Drawn | None
-    guide: Guide | None
+    guide: AnyGuide | None
     labels: Tensor
     classes: int
     label_smoothing: float
@@ -37,6 +37,8 @@ class Step:
 
     def targets(self) -> Tensor:
         """Return each example's share of every class; a share `label_smoothing` of its sum goes evenly to all.
+
+        Of a regression it is the mixed number.
 
         Raises:
             ValueError: nothing was mixed yet.

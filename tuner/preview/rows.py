@@ -13,7 +13,8 @@ from torch import Tensor
 
 from tuner import space, trial
 from tuner.datasets import Split
-from tuner.mixing import METHODS, Guide, Mixture
+from tuner.errors import ConfigError, Problem
+from tuner.mixing import METHODS, AnyGuide, Mixture
 from tuner.mixing.policy import MethodPolicy
 from tuner.training import Training
 
@@ -76,8 +77,12 @@ def grouped(
     configs: Sequence[Mapping[str, Any]], split: Split, *, shown: int = 8, seed: int = 0
 ) -> tuple[Row, list[list[Row]]]:
     """Return the row of the images as they are, and for each configuration its methods' rows (see `rows`)."""
+    if split.features:
+        raise ConfigError([Problem(("dataset",), f"{split.name} is a table: there are no images to show")])
+    if not split.classes:
+        raise ConfigError([Problem(("dataset",), f"the labels of {split.name} are numbers: a sheet shows classes")])
     for config in configs:
-        trial.check_model(config, trial.image_shape(split), len(split.classes))
+        trial.check_split(config, split)
     methods = [_methods(config) for config in configs]
     training = trial.build({**configs[0], "mixing": {"name": "none"}}, _some(split), seed)
     if any(method.saliency for group in methods for method in group):
@@ -119,7 +124,7 @@ class _Batch:
         )
 
     def _mixed(
-        self, method: MethodPolicy, inputs: Tensor, rng: torch.Generator, guide: Guide | None
+        self, method: MethodPolicy, inputs: Tensor, rng: torch.Generator, guide: AnyGuide | None
     ) -> tuple[Tensor, Mixture]:
         drawn = replace(method, probability=1.0, off_epochs=0).draw(len(inputs), rng)
         if drawn is None or method.name == "none":

@@ -145,7 +145,7 @@ def _on_test(metric: str) -> Quantity:
 
 def _trained_on(found: Findings) -> str:
     both = found.settings.confirm.train_on != "train"
-    return "They trained on the training and validation images together." if both else "They trained as in the search."
+    return "They trained on training and validation examples together." if both else "They trained as in the search."
 
 
 def _in_short(one: Confirmed, metric: str) -> str:

@@ -1,4 +1,4 @@
-"""The part of a report that tells what fresh seeds say beside the objective: calibration, time, classes."""
+"""The part of a report that tells what fresh seeds say beside the objective: scores, time, classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from tuner.report.figures.classes import ClassChange
 from tuner.report.findings import Findings
 from tuner.selection.second_axes import SecondAxes
 
-_AXES = ("accuracy", "nll", "ece")
+_AXES = {
+    "accuracy": "accuracy",
+    "nll": "likelihood loss, nats",
+    "ece": "calibration error",
+    "rmse": "root mean squared error",
+    "mae": "mean absolute error",
+    "r2": "R²",
+}
 
 
 def second_axes(found: Findings) -> Section | None:
@@ -23,7 +30,7 @@ def second_axes(found: Findings) -> Section | None:
     candidate = found.candidate()
     told = next((one for one in known if candidate and one.key == candidate.candidate.key), known[0])
     blocks: list[Block] = [Bullets(tuple(f"{words.capital(one)}." for one in told.words())), _axes_table(known)]
-    changes = list(_changes(told, found.classes))
+    changes = list(_changes(told, found.data.classes if found.data else ()))
     trades = _trades(found, known)
     if len(trades) > 1:
         caption = "Means over the fresh seeds, on the test split; the dashed line joins those that none beats in both."
@@ -39,9 +46,10 @@ def second_axes(found: Findings) -> Section | None:
 
 def _axes_table(known: Sequence[SecondAxes]) -> Table:
     rows = []
+    measured = [metric for metric in _AXES if any(one.axis(metric) is not None for one in known)]
     for one in known:
         cells = []
-        for metric in _AXES:
+        for metric in measured:
             axis = one.axis(metric)
             cells.append(
                 "" if axis is None else f"{words.metric(metric, axis.mean)} ({words.metric(metric, axis.unmixed)})"
@@ -50,13 +58,13 @@ def _axes_table(known: Sequence[SecondAxes]) -> Table:
         seconds = f"{one.seconds:.2f} ({one.unmixed_seconds:.2f})" if known_times else ""
         passes = f"{one.cost.extra_forward + one.cost.extra_backward:g}"
         rows.append((one.name, *cells, seconds, passes))
-    header = ("policy", "accuracy", "likelihood loss, nats", "calibration error", "seconds an epoch", "extra passes")
+    header = ("policy", *(_AXES[metric] for metric in measured), "seconds an epoch", "extra passes")
     note = (
         "Means on the test split over the fresh seeds that a policy and no mixing both have; in brackets no mixing's. "
         "Seconds are medians without the first epoch, while other trainings shared the machine. Extra passes are a "
         "step's, at most."
     )
-    return Table(header, tuple(rows), frozenset({1, 2, 3, 4, 5}), note)
+    return Table(header, tuple(rows), frozenset(range(1, len(header))), note)
 
 
 def _changes(told: SecondAxes, names: Sequence[str]) -> Iterator[ClassChange]:

@@ -40,7 +40,7 @@ def in_the_search(told: Recommendation, metric: str) -> Table:
         )
         for one in told.candidates
     ]
-    note = "What the search saw, mostly by one training each, and the best were picked by it: so it flatters them."
+    note = "What the search saw, by one training each or a few, and the best were picked by it: so it flatters them."
     return Table(("policy", "why", "in the search"), tuple(rows), frozenset({2}), note)
 
 

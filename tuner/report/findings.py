@@ -59,7 +59,8 @@ class Findings:
     training on fresh seeds, `stopping` None where nothing is stopped early or it is not known by which rule.
     `confirmed` is what the trainings on fresh seeds took, None before any. `shown` is the trial whose policy the sheet
     and the advice are about: that of the recommended policy, or of the one that came nearest. `network` is the file of
-    the network that the recommended policy trained on the first fresh seed, if it was kept.
+    the network that the recommended policy trained on the first fresh seed, if it was kept. `data` is the data set, if
+    it can be loaded here.
     """
 
     result: StudyResult
@@ -75,11 +76,16 @@ class Findings:
     stopping: Safety | None
     notes: tuple[str, ...]
     shown: TrialRecord | None
-    classes: tuple[str, ...]
+    data: Split | None
     sheets: Sheets
     network: Path | None
     confirmed: Spent | None
     environment: dict[str, str]
+
+    @property
+    def is_table(self) -> bool:
+        """Tell whether the examples are rows of a table, of which there are no pictures."""
+        return self.data is not None and bool(self.data.features)
 
     @property
     def metric(self) -> str:
@@ -123,7 +129,7 @@ def gather(name: str) -> Findings:
         stopping=stopping(name, result.trials),
         notes=warm_start.words(study),
         shown=shown,
-        classes=split.classes if isinstance(split, Split) else (),
+        data=split if isinstance(split, Split) else None,
         sheets=_sheets(_shown_first(result, shown, maximise), split),
         network=recommendation.network_of(settings, confirming, found.used) if found and confirming else None,
         confirmed=None if confirming is None else _spent(confirming),

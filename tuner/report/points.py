@@ -68,7 +68,7 @@ def _table(found: Findings, grid: Grid, marks: Sequence[Mark]) -> Table:
     unmixed = next((f" with {mark.name}" for mark in marks if mark.is_unmixed and mark.name != "no mixing"), "")
     note = (
         f"Compared{unmixed} on the same seeds; plus is better. The 95 % intervals hold for all points at once; their "
-        "width comes from the noise of all points, taken to be alike. By the search's validation images; all points "
+        "width comes from the noise of all points, taken to be alike. By the search's validation examples; all points "
         "are shown, so no choice among them flatters one."
     )
     return Table(header, tuple(body), frozenset({1, 2, 3}), note)

@@ -143,7 +143,7 @@ def _best(found: Findings) -> Table:
     more = len(complete) - len(rows)
     what = counted(more, "more trial" if all(len(one.trials) == 1 for one in complete) else "more configuration")
     beyond = f" {what} ran to the end: tuner trials {found.result.study}." if more else ""
-    note = f"{_trained(complete)}, compared by the same validation images, so the first is partly luck.{beyond}"
+    note = f"{_trained(complete)}, compared by the same validation examples, so the first is partly luck.{beyond}"
     return Table(("trial", "policy", quantity(found.metric).name), rows, frozenset({0, 2}), note)
 
 

@@ -27,6 +27,17 @@ for images, labels in loader:                # float images, whole numbers as la
     loss = policy.loss(model(images), targets)
 """
 
+_ROWS_LOOP = """\
+import tuner
+
+policy = tuner.load_policy("policy.yaml")
+
+# rows: floats [batch, features], normalised; labels: {labels}
+for rows, labels in loader:
+    rows, targets = policy(rows, labels)
+    loss = policy.loss(model(rows), targets)
+"""
+
 _ATTACHED = """\
 import tuner
 
@@ -39,8 +50,10 @@ for images, labels in loader:
 """
 
 
-def sheet(found: Findings) -> Section:
-    """Return mixed images of the policy that the report is about."""
+def sheet(found: Findings) -> Section | None:
+    """Return mixed images of the policy that the report is about; None where the examples are no images."""
+    if found.is_table:
+        return None
     shown = found.shown
     if shown is None or shown.number not in found.sheets.rows:
         reason = found.sheets.missing or "the policy does not mix"
@@ -78,6 +91,9 @@ def use(found: Findings) -> Section:
     if found.network is not None:
         said = f'network = tuner.trial.load_network(Path("{found.network}"))'
         title = "The network that the recommended training gave on the first fresh seed; images as bytes go in"
+        if found.is_table:
+            said += "\npredictions = network(network.rows(columns))  # columns: each name with its cells"
+            title = "The network that the recommended training gave on the first fresh seed; rows of the table go in"
         blocks.append(Code(f"from pathlib import Path\n\nimport tuner.trial\n\n{said}\n", "python", title))
     return Section("use", "How to use it", blocks)
 
@@ -93,7 +109,7 @@ def decided(found: Findings) -> Section:
         else "nothing is stopped early"
     )
     items = [
-        f"Objective: {settings.objective.metric}, {settings.objective.mode}imised, on unmixed validation images.",
+        f"Objective: {settings.objective.metric}, {settings.objective.mode}imised, on unmixed validation examples.",
         f"Search: {search.sampler}, {counted(search.trials, 'trial')}, seed {settings.seed}{_seeds(search)}.",
         f"Early stopping: {scheduled}.",
         *_confirmed(confirm),
@@ -132,15 +148,23 @@ def _confirmed(confirm: Confirm) -> tuple[str, ...]:
 
 def _code(shown: TrialRecord, found: Findings, study: str, is_used: bool) -> list[Block]:
     try:
-        file = policies.of_trial(shown.config, len(found.classes) or None, f"Trial {shown.number} of study {study}")
+        file = policies.of_trial(shown.config, None, f"Trial {shown.number} of study {study}", found.data)
         text = file.as_yaml()
     except ConfigError as error:
         return [Paragraph(f"The policy cannot be written as a file: {error}")]
     inside = bool(policies.load_policy(file).model_wanted_for)
+    others = "; --to torchvision or timm writes their code"
     number = "" if is_used else f" --trial {shown.number}"
     command = f"tuner export {study} --out policy.yaml{number}"
     return [
         Code(text, "yaml", "policy.yaml"),
-        Code(_ATTACHED if inside else _LOOP, "python", "In your training loop"),
-        Code(command, "sh", "The same file from the command line; --to torchvision or timm writes their code"),
+        Code(_ATTACHED if inside else _loop(file, found), "python", "In your training loop"),
+        Code(command, "sh", "The same file from the command line" + (others if not found.is_table else "")),
     ]
+
+
+def _loop(file: policies.PolicyFile, found: Findings) -> str:
+    if not found.is_table:
+        return _LOOP
+    labels = "floats [batch] in the target's unit" if file.is_regression else "whole numbers [batch]"
+    return _ROWS_LOOP.format(labels=labels)

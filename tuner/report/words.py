@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any
 
 from tuner.results import OverSeeds, TrialRecord
+from tuner.selection.words import difference as signed
+from tuner.selection.words import is_share, number
 
-_SHARES = {"accuracy", "ece"}
 _KNOWN_BY = ("count", "alpha", "sigma", "gamma", "shares")
 _SAID = {"name", "import", "ratio", "policies", "weights", "probability", "depths"}
 
@@ -25,20 +26,20 @@ WORSE = "mixing is worse here on fresh seeds: train without it"
 
 def metric(name: str, value: float) -> str:
     """Write a metric: shares in percent, others with four digits."""
-    return f"{value * 100:.2f} %" if _is_share(name) else f"{value:.4f}"
+    return f"{value * 100:.2f} %" if is_share(name) else number(name, value)
 
 
 def over_seeds(name: str, known: OverSeeds) -> str:
     """Write a configuration's value: of several seeds the mean, its standard deviation and how many there are."""
     if known.spread is None:
         return metric(name, known.mean)
-    spread = f"{known.spread * 100:.2f}" if _is_share(name) else f"{known.spread:.4f}"
+    spread = f"{known.spread * 100:.2f}" if is_share(name) else number(name, known.spread)
     return f"{metric(name, known.mean)} ± {spread} ({len(known.trials)} seeds)"
 
 
 def difference(name: str, value: float) -> str:
     """Write the difference of two values of a metric, with its sign."""
-    return f"{value * 100:+.2f} points" if _is_share(name) else f"{value:+.4f}"
+    return signed(name, value)
 
 
 def policy(params: Mapping[str, Any]) -> str:
@@ -81,10 +82,6 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _is_share(name: str) -> bool:
-    return name.rpartition("_")[2] in _SHARES
 
 
 def _switched(mixing: Mapping[str, Any]) -> str:

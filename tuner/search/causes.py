@@ -7,11 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from tuner.results import EpochMetrics, TrialRecord, TrialState
+from tuner.results import OBJECTIVES, EpochMetrics, TrialRecord, TrialState
 
 _SHARES = {"val_accuracy", "val_ece"}
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
-_LARGER_IS_BETTER = {"val_accuracy"}
 _NUMBER = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -99,7 +98,7 @@ def _trials(count: int) -> str:
 def _against(metric: str, value: float, threshold: float, seeds: int) -> str:
     """Return a value and what it fell short of, shares in percent."""
     over = f", mean of {seeds} seeds" if seeds > 1 else ""
-    word = "below" if metric in _LARGER_IS_BETTER else "above"
+    word = "below" if OBJECTIVES.get(metric) == "max" else "above"
     if metric in _SHARES:
         return f"{value * 100:.1f} {word} {threshold * 100:.1f}{over}"
     return f"{value:.4f} {word} {threshold:.4f}{over}"

@@ -13,6 +13,7 @@ from tuner import space, trial
 from tuner.datasets import Split
 from tuner.errors import ConfigError, Path, Problem, UsageError
 from tuner.imported import in_words
+from tuner.results import CLASSIFIED, OBJECTIVES, REGRESSED
 from tuner.spec import StudySpec
 
 _DATA = "data"
@@ -35,15 +36,30 @@ def load(spec: StudySpec) -> Split:
     seen: set[str] = set()
     for corner in corners:
         config = trial.resolve(corner.config)
-        key = json.dumps([config["model"], config["training"]["augment"], _shape(config["mixing"])], sort_keys=True)
+        parts = config["model"], config["loss"]["name"], config["training"]["augment"], _shape(config["mixing"])
+        key = json.dumps(parts, sort_keys=True)
         if key not in seen:
             seen.add(key)
             problems |= dict.fromkeys(_problems(config, split, corner))
     if not problems and (reason := _stays_here(split)):
         problems[Problem(("trial", "dataset"), reason)] = None
+    problems |= dict.fromkeys(_unmeasured(spec, split))
     if problems:
         raise spec.failure(problems)
     return split
+
+
+def _unmeasured(spec: StudySpec, split: Split) -> list[Problem]:
+    """Return that the study optimises what its data does not give, if so."""
+    absent = REGRESSED if split.classes else CLASSIFIED
+    if spec.objective.metric not in absent:
+        return []
+    what = "a classification" if split.classes else "a regression"
+    given = [name for name in OBJECTIVES if name not in absent]
+    message = (
+        f"{split.name} is {what}, of which {spec.objective.metric} is not measured; set objective.metric to one of"
+    )
+    return [Problem(("objective", "metric"), f"{message} {', '.join(given)}")]
 
 
 def require_same_data(study: optuna.Study, split: Split) -> None:
@@ -58,9 +74,9 @@ def require_same_data(study: optuna.Study, split: Split) -> None:
         study.set_user_attr(_DATA, found)
     elif kept != found:
         raise UsageError(
-            f"the images or labels of data set {split.name} have changed since study {study.study_name} began, so that "
-            "its trials cannot be compared with new ones; bring the old data back, or run the file as a study of its "
-            "own: tuner run FILE --fork"
+            f"the examples or labels of data set {split.name} have changed since study {study.study_name} began, so "
+            "that its trials cannot be compared with new ones; bring the old data back, or run the file as a study of "
+            "its own: tuner run FILE --fork"
         )
 
 
@@ -71,7 +87,8 @@ def digest(study: optuna.Study) -> str:
 
 def fingerprint(split: Split) -> str:
     """Return a digest of every image and label that is trained and validated on, in their order, and of the classes."""
-    digest = hashlib.blake2b(json.dumps(split.classes).encode(), digest_size=16)
+    described = [split.classes, split.features] if split.features else split.classes
+    digest = hashlib.blake2b(json.dumps(described).encode(), digest_size=16)
     for part in (split.training, split.validation):
         digest.update(f"{part.images.shape}".encode())
         digest.update(part.images.data)
@@ -100,7 +117,7 @@ def _shape(mixing: Any) -> Any:
 
 def _problems(config: dict[str, Any], split: Split, corner: space.Corner) -> list[Problem]:
     try:
-        trial.check_model(config, trial.image_shape(split), len(split.classes))
+        trial.check_split(config, split)
     except ConfigError as error:
         return [Problem(_in_file(corner, path), message) for path, message in error.problems]
     return []

@@ -12,12 +12,12 @@ from tuner.search.seeds import scores_on_test, training_of, trainings
 from tuner.search.storage import history, record
 from tuner.selection.finalists import Candidate
 from tuner.selection.recommend import Recommendation
+from tuner.selection.second_axes import LARGER_IS_BETTER
 from tuner.spec import StudySpec
 from tuner.tracking import Tracking, destination, spool_folder
 
 _FLUSH_SECONDS = 60.0
 _HURRIED_FLUSH_SECONDS = 2.0
-_SCORES = ("accuracy", "nll", "ece")
 
 
 class ConfirmationRecord:
@@ -89,7 +89,7 @@ class ConfirmationRecord:
 
     def _trial_ended(self, trial: TrialRecord, at_ms: int | None = None) -> None:
         scored = scores_on_test(self._frozen(trial)) if trial.state is TrialState.COMPLETE else {}
-        tested = {f"test_{name}": float(scored[name]) for name in _SCORES if name in scored}
+        tested = {f"test_{name}": float(scored[name]) for name in LARGER_IS_BETTER if name in scored}
         self._tracking.trial_ended(trial.number, trial.state, trial.cause, tested, at_ms=at_ms)
 
     def _frozen(self, trial: TrialRecord) -> optuna.trial.FrozenTrial:

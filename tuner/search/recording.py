@@ -129,12 +129,16 @@ class Recording:
 
 
 def data_of(split: Split, digest: str) -> DatasetInput:
-    """Return the images that a study trains and validates on as MLflow shows them; `digest` is that of all of them."""
+    """Return the examples that a study trains and validates on as MLflow shows them; `digest` is that of all."""
     channels, height, width = split.training.images.shape[1:]
     profile = {
         "training_examples": len(split.training),
         "validation_examples": len(split.validation),
-        "classes": len(split.classes),
-        "image": f"{channels}x{height}x{width}",
+        **({"classes": len(split.classes)} if split.classes else {"task": "regression"}),
+        **(
+            {"columns": len({one.column for one in split.features}), "features": channels}
+            if split.features
+            else {"image": f"{channels}x{height}x{width}"}
+        ),
     }
     return DatasetInput(split.name, digest, f"tuner:{split.name}", profile=profile)

@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from tuner.results import CLASSIFIED, REGRESSED
 from tuner.search.live import TEST_SCORES
 from tuner.search.search import RETRIED
 from tuner.search.storage import history
@@ -27,8 +28,8 @@ _LARGEST_SEED = 2**31 - 1
 
 _CANDIDATE = "candidate"
 
-_SCORED: Mapping[str, str] = {"val_accuracy": "accuracy", "val_nll": "nll", "val_ece": "ece"}
-"""What a metric of the validation images is called on the test split; the others have no counterpart there."""
+_SCORED: Mapping[str, str] = {name: name.removeprefix("val_") for name in (*CLASSIFIED, *REGRESSED)}
+"""What a metric of the validation examples is called on the test split; the others have no counterpart there."""
 
 
 def fresh_seeds(settings: Study | StudySpec) -> tuple[int, ...]:

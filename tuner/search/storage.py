@@ -177,7 +177,7 @@ def has_complete(study: optuna.Study) -> bool:
 def history(trial: FrozenTrial) -> list[EpochMetrics]:
     """Return every epoch's metrics of a trial."""
     attributes = trial.user_attrs
-    return [EpochMetrics(epoch, **attributes[epoch_key(epoch)]) for epoch in sorted(trial.intermediate_values)]
+    return [EpochMetrics.of(epoch, attributes[epoch_key(epoch)]) for epoch in sorted(trial.intermediate_values)]
 
 
 def epoch_key(epoch: int) -> str:

@@ -6,7 +6,6 @@ import gc
 import pickle
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,7 +96,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             else:
                 self._save_if_due(self.training)
             metrics = self.training.run_epoch(self.validation)
-            measured = asdict(metrics) | {"system": self._used()}
+            measured = {"epoch": metrics.epoch, **metrics.as_dict(), "system": self._used()}
             if metrics.epoch in self.pausing_epochs:
                 self._save_state(self.training, measured)
             if metrics.epoch >= self.training.recipe.epochs:

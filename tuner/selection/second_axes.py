@@ -15,13 +15,27 @@ from tuner.selection.finalists import Candidate, Cost
 from tuner.selection.statistics import Difference, difference, gains, usable
 from tuner.selection.words import amount, gain, interval
 
-LARGER_IS_BETTER: Mapping[str, bool] = {"accuracy": True, "nll": False, "ece": False}
-"""What every training on a fresh seed is scored by on the test split; accuracy and calibration error are shares."""
+LARGER_IS_BETTER: Mapping[str, bool] = {
+    "accuracy": True,
+    "nll": False,
+    "ece": False,
+    "rmse": False,
+    "mae": False,
+    "r2": True,
+}
+"""What a training on a fresh seed is scored by on the test split, by classes or by numbers."""
 
 _AGREE = 2.0
 """By how much two seeds' ratios of time may differ and still tell something."""
 
-_NAMES = {"accuracy": "accuracy", "nll": "negative log-likelihood", "ece": "calibration error"}
+_NAMES = {
+    "accuracy": "accuracy",
+    "nll": "negative log-likelihood",
+    "ece": "calibration error",
+    "rmse": "root mean squared error",
+    "mae": "mean absolute error",
+    "r2": "R²",
+}
 
 
 @dataclass(frozen=True)

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-_SHARES = {"accuracy", "ece"}
+import math
+
+_UNITS = {"accuracy": "share", "ece": "share", "rmse": "", "mae": "", "r2": ""}
+"""Units as the numbers are stored; errors are in the target's own, whatever that is. Losses are in nats."""
+
+_DIGITS = 3
+"""Of a difference of errors; what comes after them is noise."""
 
 
 def unit(metric: str) -> str:
-    """Return the unit of a metric's numbers, as they are stored."""
-    return "share" if is_share(metric) else "nats"
+    """Return the unit of a metric's numbers, as they are stored; empty where it has none, or the target's own."""
+    return _UNITS.get(metric.rpartition("_")[2], "nats")
 
 
 def is_share(metric: str) -> bool:
     """Tell whether a metric is a share from 0 to 1, whose differences people read in points (hundredths)."""
-    return metric.rpartition("_")[2] in _SHARES
+    return unit(metric) == "share"
+
+
+def number(metric: str, value: float, digits: int = 4, like: float | None = None) -> str:
+    """Write a metric's number without its unit; an error in the target's unit has so many `digits`, however large.
+
+    With `like` it is as exact as that number would be written.
+    """
+    value += 0.0  # of the two zeros the one without a sign
+    if metric.rpartition("_")[2] not in {"rmse", "mae"} or not math.isfinite(value):
+        return f"{value:.4f}"
+    size = abs(value if like is None else like)
+    before = math.floor(math.log10(size)) + 1 if size and math.isfinite(size) else 0
+    return f"{value:.{min(max(digits - before, 0), 12)}f}"
 
 
 def amount(metric: str, value: float) -> str:
     """Write a difference without a sign, shares in points (hundredths)."""
-    return f"{_number(metric, abs(value)).lstrip('+')} {_told_in(metric)}"
+    return f"{_number(metric, abs(value)).lstrip('+')} {_told_in(metric)}".rstrip()
 
 
 def gain(metric: str, value: float) -> str:
     """Write a difference with its sign; plus is better, whichever way the metric goes."""
-    return f"{_number(metric, value)} {_told_in(metric)}"
+    return f"{_number(metric, value)} {_told_in(metric)}".rstrip()
 
 
 def interval(metric: str, low: float, high: float) -> str:
     """Write an interval of differences."""
-    return f"{_number(metric, low)} to {gain(metric, high)}"
+    largest = max(abs(low), abs(high))
+    return f"{_number(metric, low, largest)} to {_number(metric, high, largest)} {_told_in(metric)}".rstrip()
 
 
 def chance(p_value: float) -> str:
@@ -40,10 +60,18 @@ def counted(number: int, thing: str, things: str = "") -> str:
     return f"{number} {thing if number == 1 else things or f'{thing}s'}"
 
 
-def _number(metric: str, value: float) -> str:
+def difference(metric: str, value: float) -> str:
+    """Write the difference of two values of a metric with its sign, shares in points (hundredths)."""
+    return f"{_number(metric, value)} {_told_in(metric)}" if is_share(metric) else _number(metric, value)
+
+
+def _number(metric: str, value: float, like: float | None = None) -> str:
     """Return a number with its sign, which one that is 0 as far as it is written has not."""
-    text = f"{value * 100:+.2f}" if is_share(metric) else f"{value:+.4f}"
-    return text if text.strip("+-0.") else text[1:]
+    if is_share(metric):
+        text = f"{value * 100:+.2f}"
+    else:
+        text = ("" if value < 0 else "+") + number(metric, value, _DIGITS, like)
+    return text if text.strip("+-0.") else text.lstrip("+-")
 
 
 def _told_in(metric: str) -> str:

@@ -1,4 +1,4 @@
-"""A trained network in MLflow's model registry: images as bytes go in, logits come out.
+"""A trained network in MLflow's model registry: images as bytes or rows of a table go in, logits come out.
 
 Imported by `store` alone: MLflow reads some of its settings when it is imported.
 """
@@ -82,7 +82,7 @@ def _logged(
     logged = (
         found[0]
         if found
-        else client.create_logged_model(experiment, model.name, run_id, dict(tags), params, "image classifier")
+        else client.create_logged_model(experiment, model.name, run_id, dict(tags), params, "classifier")
     )
     with tempfile.TemporaryDirectory(prefix="tuner-") as place:
         folder = Path(place) / "model"
@@ -107,14 +107,20 @@ def _save(network: Path, folder: Path) -> None:
     from tuner.trial import load_network
 
     loaded, image = load_network(network), tuple(checkpoint.load(network)["image"])
+    kind = np.dtype("float32" if loaded.features else "uint8")
+    told = "logits" if loaded.classes else "predictions"
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, *image), "images")]),
-        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, len(loaded.classes)), "logits")]),
+        inputs=Schema([TensorSpec(kind, (-1, *image), "rows" if loaded.features else "images")]),
+        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, len(loaded.classes) or 1), told)]),
     )
     settings: dict[str, Any] = {
         "signature": signature,
-        "input_example": np.zeros((_SHOWN_IMAGES, *image), dtype=np.uint8),
-        "metadata": {"classes": list(loaded.classes), "config": masked(loaded.config)},
+        "input_example": np.zeros((_SHOWN_IMAGES, *image), dtype=kind),
+        "metadata": {
+            "classes": list(loaded.classes),
+            **({"features": [feature.name for feature in loaded.features]} if loaded.features else {}),
+            "config": masked(loaded.config),
+        },
         # Given, for MLflow would load the model in a process of its own to find them out.
         "pip_requirements": [f"{name}=={version(name)}" for name in ("mlflow", "torch", "torchvision", "numpy")],
     }

@@ -3,5 +3,15 @@
 from tuner.training.batches import DeviceSplit, standard_scaling, unit_scaling
 from tuner.training.loop import Recipe, Training
 from tuner.training.randomness import RandomStreams
+from tuner.training.targets import TargetScaling, target_scaling
 
-__all__ = ["DeviceSplit", "RandomStreams", "Recipe", "Training", "standard_scaling", "unit_scaling"]
+__all__ = [
+    "DeviceSplit",
+    "RandomStreams",
+    "Recipe",
+    "TargetScaling",
+    "Training",
+    "standard_scaling",
+    "target_scaling",
+    "unit_scaling",
+]

@@ -1,4 +1,4 @@
-"""A whole split on the device as bytes: batches are taken by index, normalised as they are taken."""
+"""A whole split on the device, images as bytes: batches are taken by index, normalised as they are taken."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 Scaling = tuple[Tensor, Tensor]
-"""The factor and the offset of each channel, of shape [c, 1, 1], that make bytes into network inputs."""
+"""The factor and the offset of each channel, of shape [c, 1, 1], that make bytes or features into network inputs."""
 
 
 _HISTOGRAM_IMAGES = 256
@@ -18,7 +18,7 @@ _HISTOGRAM_IMAGES = 256
 
 
 class DeviceSplit:
-    """Images (uint8 [n, c, h, w]) and labels (int64 [n]) of one split on `device`.
+    """Images (uint8 [n, c, h, w], or floats [n, features, 1, 1]) and labels ([n]) of one split on `device`.
 
     On the CPU the arrays are used as they are given, so that processes share one copy of them.
     """
@@ -33,7 +33,7 @@ class DeviceSplit:
 
     def batches(
         self, size: int, order: Int[Tensor, " n"] | None = None
-    ) -> Iterator[tuple[UInt8[Tensor, "batch c h w"], Int[Tensor, " batch"]]]:
+    ) -> Iterator[tuple[Shaped[Tensor, "batch c h w"], Shaped[Tensor, " batch"]]]:
         """Yield images and labels in `order` (on the CPU), or as they lie; the last batch may be smaller.
 
         In an `order`, a last batch of a single example is left out when those before it hold more: batch norm cannot
@@ -51,10 +51,15 @@ class DeviceSplit:
 
 
 def standard_scaling(images: np.ndarray, device: torch.device) -> Scaling:
-    """Return the scaling that gives each channel mean 0 and deviation 1 over these uint8 images [n, c, h, w].
+    """Return the scaling that gives each channel mean 0 and deviation 1 over these images [n, c, h, w].
 
-    A deviation below one byte counts as one, so that a channel without content does not blow up.
+    A deviation below one byte counts as one, so that a channel without content does not blow up. So does that of a
+    table's feature which is the same in every row.
     """
+    if images.dtype != np.uint8:
+        mean, deviation = images.mean((0, 2, 3), np.float64), images.std((0, 2, 3), np.float64)
+        deviation[np.ptp(images, (0, 2, 3)) == 0] = 1.0
+        return _scaling(1 / deviation, -mean / deviation, device)
     counts = _histogram(torch.utils.dlpack.from_dlpack(images)).numpy()
     values = np.arange(256)
     mean = counts @ values / counts.sum(1)
@@ -67,7 +72,7 @@ def unit_scaling(channels: int, device: torch.device) -> Scaling:
     return _scaling(np.full(channels, 1 / 255), np.zeros(channels), device)
 
 
-def normalised(images: UInt8[Tensor, "batch c h w"], scaling: Scaling) -> Float[Tensor, "batch c h w"]:
+def normalised(images: Shaped[Tensor, "batch c h w"], scaling: Scaling) -> Float[Tensor, "batch c h w"]:
     """Return images as float32 network inputs, channels last."""
     factor, offset = scaling
     floats = images.to(torch.float32, memory_format=torch.channels_last)

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
@@ -15,15 +15,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tuner.losses import Loss
-from tuner.mixing import Guide, Mixture, Policy, guide
+from tuner.mixing import AnyGuide, ColumnGuide, LabelGuide, Mixture, Policy, guide
 from tuner.mixing.policy import MethodPolicy
 from tuner.models import Mix, mixing_at
 from tuner.results import EpochMetrics
 from tuner.training.augment import Augmentation
 from tuner.training.batches import DeviceSplit, Scaling, normalised
-from tuner.training.metrics import Scores, scores
+from tuner.training.metrics import RegressionScores, Scores, regression_scores, scores
 from tuner.training.randomness import RandomStreams
 from tuner.training.schedule import Schedule
+from tuner.training.targets import TargetScaling
 
 Precision = Literal["fp32", "bf16"]
 
@@ -34,7 +35,8 @@ _EVALUATION_BATCH = 1000
 class Recipe:
     """How a model is trained, apart from the mixing policy: what stays the same between policies.
 
-    `precision: bf16` runs the model under autocast; losses, ratios and metrics stay in float32.
+    `classes` is 0 for a regression. `precision: bf16` runs the model under autocast; losses, ratios and metrics stay in
+    float32.
     """
 
     loss: Loss
@@ -50,7 +52,8 @@ class Training:
     """A model in training: `run_epoch` until `epochs_done` reaches the recipe's epochs.
 
     `state` and `restore` carry everything that the next epoch depends on, so that a restored training continues
-    the same numbers (bit for bit on the CPU).
+    the same numbers (bit for bit on the CPU). `targets` says how a regression's labels are scaled; without it they are
+    classes. `columns` says of a table's features which of them form a column.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class Training:
         scaling: Scaling,
         streams: RandomStreams,
         memory_format: torch.memory_format = torch.channels_last,
+        targets: TargetScaling | None = None,
+        columns: ColumnGuide | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -73,46 +78,58 @@ class Training:
         self.scaling = scaling
         self.streams = streams
         self.memory_format = memory_format
+        self.targets = targets
+        self.columns = columns
         self.epochs_done = 0
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
     def run_epoch(self, validation: DeviceSplit) -> EpochMetrics:
-        """Train one epoch, validate on unmixed images, and return what was measured."""
+        """Train one epoch, validate on unmixed examples, and return what was measured."""
         start = time.perf_counter()
         with self.streams.own():
             loss = self._train()
         trained = time.perf_counter()
         measured = self.evaluate(validation)
         self.epochs_done += 1
-        return EpochMetrics(
-            epoch=self.epochs_done,
-            train_loss=loss,
-            val_accuracy=measured.accuracy,
-            val_nll=measured.nll,
-            val_ece=measured.ece,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            examples_per_second=len(self.training) / (trained - start),
-            seconds=time.perf_counter() - start,
-        )
+        values = {
+            "train_loss": loss,
+            **{f"val_{name}": value for name, value in asdict(measured).items()},
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "examples_per_second": len(self.training) / (trained - start),
+            "seconds": time.perf_counter() - start,
+        }
+        return EpochMetrics.of(self.epochs_done, values)
 
-    def evaluate(self, split: DeviceSplit) -> Scores:
+    def evaluate(self, split: DeviceSplit) -> Scores | RegressionScores:
         """Return the model's scores on a split, unmixed and unaugmented."""
-        return scores(self.logits(split), split.labels)
+        outputs = self.outputs(split)
+        return scores(outputs, split.labels) if self.targets is None else regression_scores(outputs, split.labels)
 
-    def logits(self, split: DeviceSplit) -> Float[Tensor, "n classes"]:
-        """Return the model's outputs for a split's images as they lie, unmixed and unaugmented."""
+    def outputs(self, split: DeviceSplit) -> Float[Tensor, "n outputs"]:
+        """Return the model's logits for a split's examples as they lie, unmixed and unaugmented.
+
+        Of a regression they are its predictions, in the target's unit.
+        """
         self.model.eval()
         with torch.inference_mode(), self._autocast():
-            return torch.cat(
+            found = torch.cat(
                 [self.model(self.normalised(images)) for images, _ in split.batches(_EVALUATION_BATCH)]
             ).float()
+        return found if self.targets is None else self.targets.in_unit(found)
 
     def normalised(self, images: Tensor) -> Tensor:
-        """Return bytes as the network gets them."""
+        """Return bytes or features as the network gets them."""
         return normalised(images, self.scaling).contiguous(memory_format=self.memory_format)
 
-    def guide(self, method: MethodPolicy, inputs: Tensor, labels: Tensor) -> Guide | None:
-        """Return what guides a method on normalised images, if it asks for anything: the extra passes happen here."""
+    def guide(self, method: MethodPolicy, inputs: Tensor, labels: Tensor) -> AnyGuide | None:
+        """Return what guides a method on normalised examples and labels as they are learnt, if it asks for anything.
+
+        The extra passes through the model happen here.
+        """
+        if method.facts.guided_by == "columns":
+            return self.columns
+        if method.facts.guided_by == "labels":
+            return LabelGuide(labels)
         if method.saliency is None:
             return None
         contrast = 255 * self.scaling[0]  # a channel's white less its black, as the network gets them
@@ -151,6 +168,8 @@ class Training:
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         for augment in self.recipe.augment:
             images = augment(images, self.streams.augment)
+        if self.targets is not None:
+            labels = self.targets.scaled(labels)
         self.optimizer.zero_grad(set_to_none=True)
         inputs = self.normalised(images)
         applied: list[Mixture] = []

@@ -1,4 +1,4 @@
-"""What is measured of a model on unmixed images: accuracy, negative log-likelihood, calibration."""
+"""What is measured of a model on unmixed examples: accuracy, likelihood and calibration, or a regression's errors."""
 
 from __future__ import annotations
 
@@ -18,6 +18,26 @@ class Scores:
     accuracy: float
     nll: float
     ece: float
+
+
+@dataclass(frozen=True)
+class RegressionScores:
+    """Root of the mean squared error and mean absolute error in the target's unit; share of the variance explained."""
+
+    rmse: float
+    mae: float
+    r2: float
+
+
+def regression_scores(outputs: Float[Tensor, "n 1"], labels: Float[Tensor, " n"]) -> RegressionScores:
+    """Return the scores of `n` predictions; the host waits for the device here, once.
+
+    Of labels that are all the same, r2 is 1 where every prediction is right, else 0, as scikit-learn has it.
+    """
+    labels, errors = labels.double(), outputs[:, 0].double() - labels.double()
+    squares, variance = errors.square().mean(), labels.var(correction=0)
+    r2 = torch.where(variance > 0, 1 - squares / variance, (squares == 0).double())
+    return RegressionScores(*torch.stack([squares.sqrt(), errors.abs().mean(), r2]).tolist())
 
 
 def scores(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> Scores:

@@ -8,12 +8,12 @@ Nothing here knows Ray, Optuna or MLflow:
     last = trial.run(config, report=print, seed=0)
 """
 
-from tuner.trial.check import check_model
+from tuner.trial.check import check_model, check_split, image_shape
 from tuner.trial.config import SECTIONS, TRAINING, resolve
 from tuner.trial.cost import forward_work, policy_cost
 from tuner.trial.network import Network, load_network, network_state
 from tuner.trial.probe import Memory, Pace, always_mixing, measure, memory
-from tuner.trial.run import build, expected_strength, image_shape, load_data, run, validation_split
+from tuner.trial.run import build, expected_strength, load_data, run, validation_split
 from tuner.trial.score import score_on_test
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "always_mixing",
     "build",
     "check_model",
+    "check_split",
     "expected_strength",
     "forward_work",
     "image_shape",

@@ -10,7 +10,7 @@ from annotated_types import Ge, Le
 
 from tuner.catalog import Entry, Nested, Table, entry, resolve_section
 from tuner.catalog import resolve as resolve_entry
-from tuner.datasets import DATASETS
+from tuner.datasets import DATASETS, is_regression
 from tuner.errors import ConfigError, Path, Problem
 from tuner.losses import LOSSES
 from tuner.mixing import METHODS
@@ -43,7 +43,8 @@ TRAINING: Entry = entry(
 )
 
 SECTIONS: Mapping[str, Table] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "mixing": METHODS}
-_DEFAULTS: Mapping[str, Any] = {"loss": {"name": "cross_entropy"}, "mixing": {"name": "none"}, "training": {}}
+_DEFAULTS: Mapping[str, Any] = {"mixing": {"name": "none"}, "training": {}}
+_NEEDED = ("dataset", "model")
 _KEYS = ("dataset", "model", "training", "loss", "mixing")
 
 
@@ -61,17 +62,24 @@ def resolve(config: Mapping[str, Any]) -> dict[str, Any]:
     ]
     resolved: dict[str, Any] = {}
     for key in _KEYS:
-        if key not in config and key not in _DEFAULTS:
+        if key not in config and key in _NEEDED:
             problems.append(Problem((), f"the trial needs {key}; known: {', '.join(SECTIONS[key])}"))
             continue
         try:
-            resolved[key] = _resolve_part(key, config.get(key, _DEFAULTS.get(key)))
+            default = _default_loss(resolved) if key == "loss" else _DEFAULTS.get(key)
+            resolved[key] = _resolve_part(key, config.get(key, default))
         except ConfigError as error:
             problems.extend(error.problems)
     problems += _never_mixes(resolved)
     if problems:
         raise ConfigError(problems)
     return resolved
+
+
+def _default_loss(resolved: Mapping[str, Any]) -> dict[str, str]:
+    """Return the loss of a file that names none: squared errors where the data set says that it is a regression."""
+    is_of_numbers = "dataset" in resolved and is_regression(resolved["dataset"])
+    return {"name": "mse" if is_of_numbers else "cross_entropy"}
 
 
 def _never_mixes(config: Mapping[str, Any]) -> list[Problem]:

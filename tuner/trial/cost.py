@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tuner.mixing import METHODS, SALIENCIES, Policy
 from tuner.models import MODELS, ImageShape
 from tuner.selection.finalists import Cost
+from tuner.trial.check import outputs
 
 
 def policy_cost(mixing: Mapping[str, Any]) -> Cost:
@@ -26,14 +27,14 @@ def policy_cost(mixing: Mapping[str, Any]) -> Cost:
 
 
 def forward_work(config: Mapping[str, Any], image: ImageShape, classes: int) -> float:
-    """Return the multiplications and additions of a resolved configuration's model for one image.
+    """Return the multiplications and additions of a resolved configuration's model for one example.
 
     Counted on torch's meta device, which takes neither time nor memory; where somebody's own network cannot run there
     its weights are counted instead, so compare only configurations of one kind of model by this.
     """
     device = torch.device("meta")
     with torch.random.fork_rng(devices=[]), device:
-        model = MODELS.build(config["model"], image, classes).eval()
+        model = MODELS.build(config["model"], image, outputs(classes)).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         try:
             model(torch.zeros(1, *image, device=device))

@@ -10,13 +10,21 @@ import torch
 from tuner.datasets import DATASETS, Split
 from tuner.losses import LOSSES
 from tuner.mixing import METHODS, Policy
-from tuner.models import MODELS, ImageShape
+from tuner.models import MODELS
 from tuner.results import EpochMetrics
-from tuner.training import DeviceSplit, RandomStreams, Recipe, Training, standard_scaling, unit_scaling
+from tuner.training import (
+    DeviceSplit,
+    RandomStreams,
+    Recipe,
+    Training,
+    standard_scaling,
+    target_scaling,
+    unit_scaling,
+)
 from tuner.training.augment import AUGMENTATIONS
 from tuner.training.optimizer import OPTIMIZERS
 from tuner.training.schedule import SCHEDULES
-from tuner.trial.check import check_model, memory_format
+from tuner.trial.check import check_split, columns_of, image_shape, memory_format, outputs
 from tuner.trial.config import resolve
 
 
@@ -26,24 +34,19 @@ def load_data(config: Mapping[str, Any], seed: int) -> Split:
     return split
 
 
-def image_shape(split: Split) -> ImageShape:
-    """Return the shape of a split's images."""
-    return ImageShape(*split.training.images.shape[1:])
-
-
 def build(config: Mapping[str, Any], split: Split, seed: int, device: str | torch.device = "cpu") -> Training:
     """Build a resolved configuration's training: model, optimizer, policy and recipe on `device`.
 
     Raises:
-        ConfigError: the model cannot take these images, or has fewer stages than the policy's depths.
+        ConfigError: the model or the policy cannot take this data, or the model has too few stages.
     """
     device = torch.device(device)
     section = config["training"]
     image, classes = image_shape(split), len(split.classes)
-    check_model(config, image, classes)
+    check_split(config, split)
     streams = RandomStreams(seed, device)
     with streams.own():
-        model = MODELS.build(config["model"], image, classes).to(device)
+        model = MODELS.build(config["model"], image, outputs(classes)).to(device)
     layout = memory_format(config)
     if layout is torch.channels_last:
         model = model.to(memory_format=layout)
@@ -67,6 +70,8 @@ def build(config: Mapping[str, Any], split: Split, seed: int, device: str | torc
         scaling=scaling,
         streams=streams,
         memory_format=layout,
+        targets=None if classes else target_scaling(split.training.labels, device),
+        columns=columns_of(split.features, device),
     )
 
 

@@ -9,13 +9,18 @@ import torch
 
 from tuner.datasets import Examples
 from tuner.training import DeviceSplit, Training
-from tuner.training.metrics import class_accuracies, scores
+from tuner.training.metrics import class_accuracies, regression_scores, scores
 
 
 def score_on_test(training: Training, test: Examples) -> dict[str, Any]:
-    """Return a training's `accuracy`, `nll` and `ece` on the test split, and each class's accuracy and examples."""
+    """Return a training's `accuracy`, `nll` and `ece` on the test split, and each class's accuracy and examples.
+
+    Of a regression they are `rmse`, `mae` and `r2`.
+    """
     split = DeviceSplit(test.images, test.labels, torch.device(training.training.device))
-    logits = training.logits(split)
+    logits = training.outputs(split)
+    if training.targets is not None:
+        return asdict(regression_scores(logits, split.labels))
     by_class, counts = class_accuracies(logits, split.labels)
     return {
         **asdict(scores(logits, split.labels)),

@@ -92,6 +92,9 @@ _QUANTITIES = {
     "accuracy": ("accuracy", "%", 100.0),
     "ece": ("calibration error", "%", 100.0),
     "nll": ("negative log-likelihood", "nats", 1.0),
+    "rmse": ("root mean squared error", "", 1.0),
+    "mae": ("mean absolute error", "", 1.0),
+    "r2": ("R²", "", 1.0),
     "loss": ("loss", "", 1.0),
 }
 
