@@ -16,7 +16,7 @@ from tests.search.whole import check_whole, undisturbed
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(600)]
 
-ALL_NODES = (*DIGITS[:-1], "resources.concurrent=auto")
+ALL_NODES = (*DIGITS, "--set", "resources.concurrent=auto")
 
 
 def listened(process: subprocess.Popen[str]) -> list[str]:
