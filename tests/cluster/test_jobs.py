@@ -40,7 +40,8 @@ def test_a_study_is_sent_stopped_gone_on_with_and_removed(cluster, tmp_path):
         tmp_path, "submit", "digits", *SMALL, "--set", "trial.training.epochs=2", "--json", **cluster
     )
     assert (code, json.loads(out)["state"]) == (0, "completed"), err  # again: nothing is trained twice
-    long = ("digits", *SMALL[:-1], "name=long", "--set", "trial.training.epochs=500")  # about a minute: it is to run while it is asked about
+    # Two minutes: it is to run for as long as it is asked about.
+    long = ("digits", *SMALL[:-1], "name=long", "--set", "trial.training.epochs=500")
     code, out, err = tuner(tmp_path, "submit", *long, "--no-wait", "--json", **cluster)
     first = json.loads(out)
     code, out, err = tuner(tmp_path, "submit", *long, "--no-wait", "--json", **cluster)
