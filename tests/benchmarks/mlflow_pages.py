@@ -67,14 +67,15 @@ def write(at: Destination, trials: int, folder: Path) -> None:
     """Record a study of many short trials."""
     tracking = Tracking(at, "benchmark", spool=folder / "unsent")
     tracking.study_started("many", params={"objective.metric": "val_accuracy"}, view=_view())
-    known = []
+    known, begun_ms = [], int(time.time() * 1000) - 10_000 * trials
     for number in range(trials):
+        ended_ms = begun_ms + 10_000 * number  # one every ten seconds: what ended just now is asked for run by run
         params, curve = mixup(0.05 + number / trials), [0.5 + epoch / 10 for epoch in range(EPOCHS)]
-        tracking.trial_started(number, params, {"seed": number})
+        tracking.trial_started(number, params, {"seed": number}, at_ms=ended_ms - 9000)
         for epoch, value in enumerate(curve, start=1):
             tracking.epoch(number, metrics(epoch, val_accuracy=value))
         cause = f"trained all {EPOCHS} epochs"
-        tracking.trial_ended(number, TrialState.COMPLETE, cause, curve=curve)
+        tracking.trial_ended(number, TrialState.COMPLETE, cause, curve=curve, at_ms=ended_ms)
         tracking.progress(number + 1, {"trials_ended": number + 1, "best_so_far": 0.7})
         known.append(TrialRecord(number, TrialState.COMPLETE, cause, dict(params), tuple(curve), {}, number))
     tracking.trials_listed(known)
