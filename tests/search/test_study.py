@@ -74,7 +74,7 @@ def test_how_safely_rungs_stopped_is_stored_and_told_to_mlflow_and_to_the_reader
         search, lambda a, e: 0.8 - 0.1 / e if a.config["mixing"]["name"] == "none" else 0.9 - a.number * 0.001 - 0.8 / e
     )
     result = study.resume(loaded)
-    found = safety.stopping(loaded.name, result.trials)
+    found = safety.stopping(storage.load(loaded.name), result.trials)
     assert found is not None
     assert (found.never_stopped, [rung.epoch for rung in found.rungs]) == (3, [1, 3])
     run = MlflowClient(result.tracking["uri"]).get_run(result.tracking["run_id"])
@@ -87,7 +87,7 @@ def test_a_study_that_stops_nothing_has_nothing_to_say_of_stopping(load):
     loaded = load("search.trials=2", "scheduler={name: fifo}")
     drive(begin(loaded), rising)
     result = study.resume(loaded)
-    assert safety.stopping(loaded.name, result.trials) is None
+    assert safety.stopping(storage.load(loaded.name), result.trials) is None
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

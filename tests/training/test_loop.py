@@ -8,16 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
-from torch.optim import SGD
 
-from tests.training.examples import CLASSES, MIXUP, configured, split, training, validation
+from tests.training import meta
+from tests.training.examples import MIXUP, configured, split, training, validation
 from tuner import trial
-from tuner.losses import LOSSES, soft_cross_entropy
-from tuner.mixing import METHODS
-from tuner.models import MODELS
-from tuner.training import DeviceSplit, RandomStreams, Recipe, Training, unit_scaling
+from tuner.losses import soft_cross_entropy
+from tuner.training import DeviceSplit
 from tuner.training.augment import flip
-from tuner.training.schedule import constant
 
 PLAIN = {"augment": [], "schedule": "constant", "model": {"name": "mlp", "hidden": [8]}}
 STILL = {"optimizer": {"name": "sgd", "learning_rate": 1e-30, "weight_decay": 0.0}}
@@ -114,25 +111,7 @@ def test_unmixed_share_of_batches_has_plain_targets():
 
 @pytest.mark.parametrize("mixing", POLICIES, ids=str)
 def test_host_waits_for_the_device_only_after_an_epochs_last_step(mixing):
-    # Tensors of torch's meta device have no values: the first time that the host asks for one, it raises.
-    config, data, device = configured(mixing), split(), torch.device("meta")
-    with device:
-        model = MODELS.build(config["model"], trial.image_shape(data), CLASSES)
-    recipe = Recipe(LOSSES.build(config["loss"]), constant(), epochs=1, batch_size=16, classes=4, augment=(flip(),))
-    optimizer, steps = SGD(model.parameters(), 0.1, momentum=0.9, fused=False, foreach=True), []
-    optimizer.register_step_post_hook(lambda *_: steps.append(1))
-    under_way = Training(
-        model,
-        optimizer,
-        recipe,
-        METHODS.build(config["mixing"]),
-        training=DeviceSplit(data.training.images, data.training.labels, device),
-        scaling=unit_scaling(1, device),
-        streams=RandomStreams(0, device),
-    )
-    with pytest.raises(RuntimeError, match="meta tensors"):
-        under_way.run_epoch(trial.validation_split(data, device))
-    assert len(steps) == 5
+    meta.check_waits_after_the_last_step(configured(mixing), split(), augment=(flip(),))
 
 
 @pytest.mark.gpu

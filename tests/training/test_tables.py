@@ -9,27 +9,21 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
-from torch.optim import SGD
 
+from tests.training import meta
 from tests.training.tables import C_MIXUP, POLICIES, configured, table, training
 from tuner import trial
 from tuner.losses import LOSSES
-from tuner.mixing import METHODS, ColumnGuide
-from tuner.models import MODELS
+from tuner.mixing import ColumnGuide
 from tuner.results import EpochMetrics
 from tuner.training import (
-    DeviceSplit,
-    RandomStreams,
-    Recipe,
     Training,
     checkpoint,
     standard_scaling,
     target_scaling,
-    unit_scaling,
 )
 from tuner.training.batches import normalised
 from tuner.training.metrics import regression_scores
-from tuner.training.schedule import constant
 
 devices = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 every_policy = pytest.mark.parametrize("mixing", POLICIES, ids=str)
@@ -142,24 +136,7 @@ def test_the_test_split_is_scored_in_the_targets_unit():
 
 @pytest.mark.parametrize("mixing", [*POLICIES, {"name": "switch", "policies": ["column_cutmix", "c_mixup"]}], ids=str)
 def test_host_waits_for_the_device_only_after_an_epochs_last_step(mixing):
-    # Tensors of torch's meta device have no values: the first time that the host asks for one, it raises.
-    config, data, device = configured(mixing), table(80), torch.device("meta")
-    with device:
-        model = MODELS.build(config["model"], trial.image_shape(data), 1)
-    recipe = Recipe(LOSSES.build(config["loss"]), constant(), epochs=1, batch_size=16, classes=0)
-    optimizer, steps = SGD(model.parameters(), 0.1, momentum=0.9, fused=False, foreach=True), []
-    optimizer.register_step_post_hook(lambda *_: steps.append(1))
-    under_way = Training(
-        model,
-        optimizer,
-        recipe,
-        METHODS.build(config["mixing"]),
-        training=DeviceSplit(data.training.images, data.training.labels, device),
-        scaling=unit_scaling(5, device),
-        streams=RandomStreams(0, device),
-        targets=target_scaling(data.training.labels, device),
-        columns=ColumnGuide(torch.tensor([0, 1, 1, 2, 3], device=device), 4),
-    )
-    with pytest.raises(RuntimeError, match="meta tensors"):
-        under_way.run_epoch(trial.validation_split(data, device))
-    assert len(steps) == 5
+    data = table(80)
+    targets = target_scaling(data.training.labels, meta.DEVICE)
+    columns = ColumnGuide(torch.tensor([0, 1, 1, 2, 3], device=meta.DEVICE), 4)
+    meta.check_waits_after_the_last_step(configured(mixing), data, targets=targets, columns=columns)

@@ -18,7 +18,7 @@ from tuner.tracking import destination, elsewhere
 if TYPE_CHECKING:
     from tuner.search.safety import Safety
 
-# What reads a study that is stored here imports torch: seconds, which one that a server tells does not take.
+# What judges a stored study imports torch: seconds, which a list of studies or trials does not take.
 
 
 def ls(as_json: bool) -> None:
@@ -51,7 +51,7 @@ def status(name: str, as_json: bool) -> None:
     study = storage.load(name)
     result = recommendation.added_to(stored.of(study))
     metric, maximise = stored.objective(study)
-    stopping = safety.stopping(name, result.trials)
+    stopping = safety.stopping(study, result.trials)
     queue = waiting.place(name)
     notes = [*warm_start.words(study), *supervision.notes(name)]
     if output.wants_json(as_json):

@@ -126,7 +126,7 @@ def gather(name: str) -> Findings:
         second_axes=_second_axes(found, confirming),
         effects=effects(result.trials, metric=settings.objective.metric, maximise=maximise),
         importances=importance.importances(study),
-        stopping=stopping(name, result.trials),
+        stopping=stopping(study, result.trials),
         notes=warm_start.words(study),
         shown=shown,
         data=split if isinstance(split, Split) else None,

@@ -72,7 +72,7 @@ class Lease:
         """Say how many GPUs each trial of the study takes, where that is not what it asked for."""
         known = self._holder.claim
         if known is not None and known.gpus != gpus:
-            self.claim(replace(known, gpus=gpus))
+            database.patiently(lambda: self.claim(replace(known, gpus=gpus)))
 
     def has_place(self) -> bool:
         """Tell whether the study has its place on a cluster."""

@@ -17,7 +17,6 @@ import optuna
 from scipy.stats import kendalltau
 
 from tuner.results import TrialRecord, TrialState, averaged, best_of
-from tuner.search import storage
 from tuner.search.asha import Asha
 from tuner.search.strata import Strata, stratum
 from tuner.spec.study import Scheduler
@@ -119,9 +118,8 @@ def safety(trials: Sequence[TrialRecord], asha: Asha, strata: Strata) -> Safety:
     return Safety(len(finished), never_stopped, rungs, False, grace, words)
 
 
-def stopping(name: str, trials: Sequence[TrialRecord]) -> Safety | None:
+def stopping(study: optuna.Study, trials: Sequence[TrialRecord]) -> Safety | None:
     """Return how safely a stored study stopped its trials; None where it stops none, or did not say by which rule."""
-    study = storage.load(name)
     kept = study.user_attrs.get("scheduler")
     if kept is None:
         return None
