@@ -65,7 +65,8 @@ def main() -> None:
     shared = sharing.Shared(sharing.with_gpus(loaded, sharing.share_for(3)), 2**20)
     tune.drive(search, split, shared=shared)
     ends = [(one.state.value, one.cause) for one in storage.records(search.study)]
-    shares = [float(line) for line in Path("shares").read_text().split()]
+    written = Path("shares")
+    shares = [float(line) for line in written.read_text().split()] if written.exists() else []
     sys.stdout.write(json.dumps({"ends": ends, "warnings": search.warnings, "shares": shares}) + "\n")
     ray.shutdown()
 
