@@ -33,8 +33,9 @@ SPOOL_FROM = 5_000
 AT_ONCE = 1_000
 """Records looked at together: what can go in one request is found among them."""
 
-LINGER_SECONDS = 2.0
-"""So long records gather before they are sent: a request costs MLflow as much for ten epochs as for one."""
+LINGER_SECONDS = 8.0
+"""So long records gather before they are sent: a request costs MLflow as much for ten epochs as for one, and of a study
+of quick trials the server took a third less of the processors than with 2 seconds."""
 
 ATTEMPTS = 8
 REFUSALS = 3
