@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
+from matplotlib.colors import to_rgb
 
 from tests.report.drawing import rendered, texts
 from tests.report.reading import sections, text_of
 from tests.search.conftest import begin, drive
 from tuner import spec
-from tuner.report.document import Table
+from tuner.report.document import Figure, Table
 from tuner.report.figures.points import Mark, along, rows
-from tuner.report.figures.style import quantity
+from tuner.report.figures.style import BLUE, ORANGE, quantity
 from tuner.report.findings import gather
 from tuner.report.write import of
 from tuner.search import storage
@@ -92,6 +93,32 @@ def test_a_grid_of_one_number_is_drawn_along_it(tmp_path, size):
     assert axes.get_xscale() == "log"
     assert axes.get_xlabel() == "alpha (logarithmic)"
     assert "no mixing" in texts(axes.figure)
+
+
+def test_all_points_stand_against_all_and_pairs_told_apart_have_a_colour(tmp_path, size):
+    section = points_of(document(tmp_path, POLICIES))
+    assert "Of all 3 pairs of points 3 can be told apart." in text_of(section)
+    assert "The best with mixing, cutmix, beta alpha 1, is told from all." in text_of(section)
+    *_, figure = (block for block in section.blocks if isinstance(block, Figure))
+    [axes] = rendered(figure.draw(size)).axes
+    shown = {tuple(text.get_position()): text.get_text() for text in axes.texts}
+    assert {place: float(text) for place, text in shown.items()} == pytest.approx(
+        {(1, 0): -5, (2, 0): 5, (0, 1): 5, (2, 1): 10, (0, 2): -5, (1, 2): -10}, abs=0.4
+    )
+    colours = {tuple(round(at + 0.5) for at in one.get_xy()): one.get_facecolor()[:3] for one in axes.patches}
+    better = {place for place, colour in colours.items() if colour == to_rgb(BLUE)}
+    worse = {place for place, colour in colours.items() if colour == to_rgb(ORANGE)}
+    assert (better, worse) == ({(2, 0), (0, 1), (2, 1)}, {(1, 0), (0, 2), (1, 2)})
+
+
+def test_pairs_that_are_not_told_apart_have_no_colour_and_are_named(tmp_path, size):
+    same = "{any: [{name: cutmix}, {name: cutmix, ratio: {name: uniform}}]}"
+    section = points_of(document(tmp_path, same))
+    assert "cutmix, uniform, is not told from cutmix, beta alpha 1." in text_of(section)
+    *_, figure = (block for block in section.blocks if isinstance(block, Figure))
+    [axes] = rendered(figure.draw(size)).axes
+    assert (1, 2) in {text.get_position() for text in axes.texts}
+    assert {tuple(round(at + 0.5) for at in one.get_xy()) for one in axes.patches} == {(1, 0), (2, 0), (0, 1), (0, 2)}
 
 
 MARKS = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from scipy import stats
 
-from tuner.selection.blocks import blocked
+from tuner.selection.blocks import all_pairs, blocked
 from tuner.selection.statistics import difference, gains
 
 
@@ -65,3 +68,36 @@ def test_points_without_values_in_common_say_so():
     assert (lost.pairs, lost.estimate) == (0, None)
     assert (other.pairs, other.estimate) == (0, None)
     assert blocked([{}, {0: 0.5}], 0) == [None, None]
+
+
+def test_all_pairs_of_two_points_are_the_paired_t_test_both_ways():
+    baseline, other = drawn(np.random.default_rng(0), [0.9, 0.91], seeds=5)
+    (own, forth), (back, _) = all_pairs([baseline, other])
+    known = difference(gains(baseline, other))
+    assert own is None
+    assert (forth.low, forth.high) == pytest.approx((known.low, known.high), rel=1e-4)
+    assert (back.estimate, back.low, back.high) == pytest.approx((-forth.estimate, -forth.high, -forth.low))
+
+
+def test_all_pairs_hold_at_once_as_often_as_they_say():
+    rng, means = np.random.default_rng(1), np.linspace(0.9, 0.92, 6)
+    held = 0
+    for _ in range(200):
+        found = all_pairs(drawn(rng, means))
+        held += all(
+            one.low <= means[row] - means[column] <= one.high
+            for row, across in enumerate(found)
+            for column, one in enumerate(across)
+            if one is not None
+        )
+    assert 0.91 <= held / 200 <= 0.985
+
+
+def test_all_pairs_are_tukeys():
+    # Without an effect of the seeds it is scipy's tukey_hsd, but for the degrees of freedom that the seeds take.
+    rng = np.random.default_rng(3)
+    points = [dict(enumerate(row)) for row in rng.standard_normal((4, 50))]
+    found, known = all_pairs(points), stats.tukey_hsd(*(list(one.values()) for one in points)).confidence_interval()
+    for row, column in itertools.permutations(range(4), 2):
+        assert found[row][column].low == pytest.approx(known.low[row, column], abs=0.05)
+        assert found[row][column].estimate == pytest.approx((known.low + known.high)[row, column] / 2, abs=1e-6)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tuner.report import words
 from tuner.report.document import Block, Figure, Paragraph, Section, Table
+from tuner.report.figures.pairs import MOST, all_against_all
 from tuner.report.figures.points import Mark, along, rows
 from tuner.report.figures.style import quantity
 from tuner.report.findings import Findings
@@ -44,7 +45,29 @@ def points(found: Findings) -> Section | None:
     if said := in_short(grid):
         blocks.append(Paragraph(f"{words.capital(said)}, by the seeds of the search."))
     blocks += [Figure("points", lambda size: draw(size=size), caption), _table(found, grid, marks)]
-    return Section("points", "Point by point", blocks)
+    return Section("points", "Point by point", [*blocks, *_pairs(found, grid, marks)])
+
+
+def _pairs(found: Findings, grid: Grid, marks: Sequence[Mark]) -> list[Block]:
+    """Return all points against all; nothing where one seed tells nothing of the noise, or two points are all."""
+    told = [one for row in grid.pairs for one in row if one is not None and one.low is not None]
+    if len(marks) < 3 or not told:
+        return []
+    names = [one.name for one in marks]
+    said = f"Of all {len(told) // 2} pairs of points {grid.told_apart()} can be told apart."
+    best = grid.best_mixed(maximise=found.maximise)
+    if best is not None:
+        like = "; ".join(names[at] for at in grid.like(best))
+        said += f" The best with mixing, {names[best]}, is " + (f"not told from {like}." if like else "told from all.")
+    blocks: list[Block] = [Paragraph(said)]
+    if len(marks) <= MOST:
+        draw = partial(all_against_all, names, grid.pairs, quantity(found.metric))
+        caption = (
+            "How much better the row is than the column, per cents in percentage points; coloured where the "
+            "95 % interval leaves 0 out, the intervals of all pairs holding at once (Tukey and Kramer's)."
+        )
+        blocks.append(Figure("pairs", lambda size: draw(size=size), caption))
+    return blocks
 
 
 def _table(found: Findings, grid: Grid, marks: Sequence[Mark]) -> Table:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.results import OverSeeds, TrialRecord, over_seeds, seeds_of, unmixed_baseline
-from tuner.selection.blocks import blocked
+from tuner.selection.blocks import all_pairs, blocked
 from tuner.selection.observations import varying
 from tuner.selection.statistics import Difference
 from tuner.selection.words import counted
@@ -39,19 +39,36 @@ class Grid:
 
     It is not the best without mixing, where there are several: picked for being good, that would look too good.
     `axis` is the one setting, a number, in which the mixed points differ; None where they differ in several or in
-    something else. `settings` are those in which any points differ.
+    something else. `settings` are those in which any points differ. `pairs` has in row i and column j how much better
+    point i is than point j.
     """
 
     points: tuple[GridPoint, ...]
     unmixed: OverSeeds | None
     axis: str | None
     settings: tuple[str, ...]
+    pairs: tuple[tuple[Difference | None, ...], ...] = ()
 
     @property
     def is_logarithmic(self) -> bool:
         """Tell whether the axis spans so much that its logarithm is what counts."""
         places = [one.place for one in self.points if one.place is not None]
         return bool(places) and min(places) > 0 and max(places) >= _WIDE * min(places)
+
+    def told_apart(self) -> int:
+        """Return how many pairs of points differ by more than the noise explains."""
+        return sum(one is not None and one.is_better for row in self.pairs for one in row)
+
+    def best_mixed(self, *, maximise: bool) -> int | None:
+        """Return the index of the mixed point with the best mean."""
+        mixed = [at for at, one in enumerate(self.points) if one.known.first.params.get("mixing.name") != "none"]
+        sign = 1 if maximise else -1
+        return max(mixed, key=lambda at: sign * self.points[at].known.mean, default=None)
+
+    def like(self, index: int) -> list[int]:
+        """Return the other points that are not told from one, in the grid's order."""
+        across = self.pairs[index]
+        return [at for at, one in enumerate(across) if one is not None and not (one.is_better or one.is_worse)]
 
 
 def grid_points(trials: Sequence[TrialRecord], *, maximise: bool) -> Grid:
@@ -60,11 +77,13 @@ def grid_points(trials: Sequence[TrialRecord], *, maximise: bool) -> Grid:
     unmixed = _unmixed(groups) or seeds_of(unmixed_baseline(trials, maximise), trials)
     mixed = [one for one in groups if one.first.params.get("mixing.name") != "none"]
     axis = _axis([one.first for one in mixed])
-    points = []
-    for one, told in zip(groups, _against(groups, unmixed, 1 if maximise else -1), strict=True):
+    sign, points = 1 if maximise else -1, []
+    values = [{trial.seed: sign * value for trial, value in zip(one.trials, one.values, strict=True)} for one in groups]
+    for one, told in zip(groups, _against(groups, values, unmixed), strict=True):
         place = None if axis is None else one.first.params.get(axis)
         points.append(GridPoint(one, None if place is None else float(place), told))
-    return Grid(tuple(points), unmixed, axis, varying([one.first for one in groups]))
+    pairs = tuple(map(tuple, all_pairs(values))) if groups else ()
+    return Grid(tuple(points), unmixed, axis, varying([one.first for one in groups]), pairs)
 
 
 def in_short(grid: Grid) -> str:
@@ -96,12 +115,11 @@ def _axis(mixed: Sequence[TrialRecord]) -> str | None:
     return names[0] if values and is_number else None
 
 
-def _against(groups: Sequence[OverSeeds], unmixed: OverSeeds | None, sign: int) -> list[Difference | None]:
+def _against(
+    groups: Sequence[OverSeeds], values: Sequence[Mapping[int, float]], unmixed: OverSeeds | None
+) -> list[Difference | None]:
     baseline = next((at for at, one in enumerate(groups) if unmixed and one.first.number == unmixed.first.number), None)
-    if baseline is None:
-        return [None] * len(groups)
-    points = [{trial.seed: sign * value for trial, value in zip(one.trials, one.values, strict=True)} for one in groups]
-    return blocked(points, baseline)
+    return [None] * len(groups) if baseline is None else blocked(values, baseline)
 
 
 def _same(one: Any, other: Any) -> bool:
