@@ -90,10 +90,11 @@ class Lease:
             self.claims = claims(self._holder.claim.cluster)
 
     def release(self) -> None:
-        """Give the study free, unless another driver has it."""
+        """Give the study free, unless that was done before or another driver has it."""
         with self._guard:
+            was_released = self._released.is_set()
             self._released.set()
-            if not self._taken:
+            if not self._taken and not was_released:
                 self._cell.replace(self._holder.as_text(), None)
 
     def _say(self, claim: Claim | None) -> None:
