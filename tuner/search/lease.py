@@ -68,11 +68,11 @@ class Lease:
         self._say(wanted)
         self.look_around()
 
-    def takes(self, gpus: float) -> None:
-        """Say how many GPUs each trial of the study takes, where that is not what it asked for."""
+    def takes(self, gpus: float, *, measures: bool = False) -> None:
+        """Say how many GPUs each trial of the study takes, or the one that it measures, where that is not known."""
         known = self._holder.claim
-        if known is not None and known.gpus != gpus:
-            database.patiently(lambda: self.claim(replace(known, gpus=gpus)))
+        if known is not None and (wanted := replace(known, gpus=gpus, measures=measures)) != known:
+            database.patiently(lambda: self.claim(wanted))
 
     def has_place(self) -> bool:
         """Tell whether the study has its place on a cluster."""

@@ -42,7 +42,7 @@ def first_gpus(wanted: float | Literal["auto"], nodes: Sequence[Node]) -> float:
     return 1.0 if any(node.gpus >= 1 for node in nodes) else 0.0
 
 
-def settled(spec: StudySpec, split: Split, nodes: Sequence[Node]) -> Shared:
+def settled(spec: StudySpec, split: Split, nodes: Sequence[Node], waiting: probing.Waiting = probing.AT_ONCE) -> Shared:
     """Return a study with its GPUs as a number, Ray being connected; a trial is tried on a whole GPU if need be.
 
     Raises:
@@ -54,7 +54,7 @@ def settled(spec: StudySpec, split: Split, nodes: Sequence[Node]) -> Shared:
     if not first_gpus("auto", nodes):
         return Shared(with_gpus(spec, 0.0), None, "resources.gpus: auto finds no GPU; trials run on the processors")
     tried = probing.subjects(spec, split)
-    measured = probing.probe(spec, split, tried.mixed or tried.unmixed[:1], gpus=1)
+    measured = probing.probe(spec, split, tried.mixed or tried.unmixed[:1], gpus=1, waiting=waiting)
     return from_measured(spec, measured, nodes)
 
 

@@ -19,6 +19,7 @@ from tuner.errors import StudyFailed, TunerError
 from tuner.home import study_directory
 from tuner.search import checkpoints, session, sharing
 from tuner.search.adapters import SearchScheduler, SearchSearcher, SilenceWatch, asked_of_ray
+from tuner.search.probing import Waiting
 from tuner.search.search import Search
 from tuner.search.sharing import Shared
 from tuner.search.worker import TrialActor
@@ -98,7 +99,7 @@ def _settle(search: Search, split: Split, shared: Shared | None) -> int | None:
         if search.spec.resources.gpus != "auto":
             return None
         search.note("measuring a trial, for resources.gpus: auto")
-        shared = sharing.settled(search.spec, split, nodes)
+        shared = sharing.settled(search.spec, split, nodes, Waiting(search.note, search.measuring))
         search.note(shared.words)
         search.note("")
     search.spec = shared.spec

@@ -58,9 +58,21 @@ def begun(
 
     def share(nodes: Sequence[Node], room: int, gpus: float) -> int:
         lease.takes(gpus)
+        if queue.gives_way(spec.name, nodes, lease.claims):
+            return 0
         return min(room, queue.shares(nodes, lease.claims).get(spec.name, room))
 
     return share
+
+
+@contextmanager
+def measuring(lease: Lease) -> Iterator[None]:
+    """Have the other studies of a cluster leave a GPU to this one: inside the block they begin no trial on any."""
+    lease.takes(1.0, measures=True)
+    try:
+        yield
+    finally:
+        lease.takes(1.0)
 
 
 def _begins(name: str, lease: Lease, claim: Claim) -> bool:
@@ -75,4 +87,5 @@ def _claim(spec: StudySpec, place: supervision.Queued, nodes: Sequence[Node]) ->
     wanted = spec.resources
     most = 0 if wanted.concurrent == "auto" else int(wanted.concurrent)
     gpus = sharing.first_gpus(wanted.gpus, nodes)
-    return Claim(session.address(), place.priority, place.since, wanted.cpus, gpus, most)
+    measures = wanted.gpus == "auto" and gpus > 0
+    return Claim(session.address(), place.priority, place.since, wanted.cpus, gpus, most, measures=measures)
