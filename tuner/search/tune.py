@@ -100,8 +100,9 @@ def _settle(search: Search, split: Split, shared: Shared | None) -> int | None:
             return None
         search.note("measuring a trial, for resources.gpus: auto")
         shared = sharing.settled(search.spec, split, nodes, Waiting(search.note, search.measuring))
-        search.note(shared.words)
+        search.note(shared.warning or shared.words)
         search.note("")
+        search.warnings += [shared.warning] if shared.warning else []
     search.spec = shared.spec
     resources = shared.spec.resources
     fits = session.slots(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
