@@ -1,6 +1,6 @@
 """A Ray cluster of several nodes on this machine, in a process of its own: nodes join, and are killed.
 
-Run as a program it obeys: `add` (prints the new node's number), `kill NUMBER`, and ends when nobody speaks any more.
+Run as a program it obeys: `add GPUS` (prints the new node's number) and `kill NUMBER`; it ends when nobody speaks.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Cluster:
         self._program = program
         self.address = self._answer()
 
-    def add(self) -> int:
-        """Let a node with one CPU join, and return its number."""
-        return int(self._say("add"))
+    def add(self, gpus: int = 0) -> int:
+        """Let a node with one CPU join, and GPUs that Ray only counts, and return its number."""
+        return int(self._say(f"add {gpus}"))
 
     def kill(self, number: int) -> None:
         """Kill a node with all that runs on it."""
@@ -67,7 +67,7 @@ def _obey() -> None:
     for line in sys.stdin:
         word, *rest = line.split()
         if word == "add":
-            numbered.append(nodes.add_node(num_cpus=1))
+            numbered.append(nodes.add_node(num_cpus=1, num_gpus=int(rest[0])))
             _tell(len(numbered) - 1)
         else:
             nodes.remove_node(numbered[int(rest[0])], allow_graceful=False)

@@ -7,14 +7,21 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.search.queue import Claim, may_begin, order, shares, waiting
+from tuner.search.queue import Claim, gives_way, may_begin, order, shares, waiting
 from tuner.search.session import Node, room
 
 
 def claim(
-    since: float = 0.0, priority: int = 0, *, cpus: float = 1, gpus: float = 0, most: int = 0, runs: bool = False
+    since: float = 0.0,
+    priority: int = 0,
+    *,
+    cpus: float = 1,
+    gpus: float = 0,
+    most: int = 0,
+    runs: bool = False,
+    measures: bool = False,
 ) -> Claim:
-    return Claim("cluster", priority, since, cpus, gpus, most, runs)
+    return Claim("cluster", priority, since, cpus, gpus, most, runs, measures)
 
 
 TWO = [Node(0, 0), Node(2, 0)]
@@ -67,6 +74,30 @@ def test_shares_of_gpus_are_of_one_gpu_and_processors_count_too():
     assert shares([Node(3, 2)], {"halves": halves}) == {"halves": 3}
     assert shares([Node(8, 2)], {"halves": halves, "whole": claim(2.0, gpus=1, runs=True)}) == {"halves": 2, "whole": 1}
     assert shares([Node(8, 1)], {"alone": claim(gpus=2, runs=True)}) == {"alone": 1}  # it waits for its node
+
+
+def test_one_that_measures_begins_beside_a_share_of_the_only_gpu_and_those_that_have_it_give_way():
+    nodes = [Node(8, 1)]
+    claims = {"runs": claim(gpus=0.25, runs=True), "processors": claim(runs=True), "new": claim(gpus=1, measures=True)}
+    assert may_begin("new", nodes, claims)
+    assert not gives_way("runs", nodes, claims)  # not for one that waits
+    claims["new"] = replace(claims["new"], is_running=True)
+    assert [name for name in claims if gives_way(name, nodes, claims)] == ["runs"]
+    assert not may_begin("third", nodes, claims | {"third": claim(gpus=0.25)})
+    claims["new"] = replace(claims["new"], measures=False, gpus=0.5)
+    assert not gives_way("runs", nodes, claims)
+
+
+def test_one_that_measures_waits_for_a_gpu_that_others_have_whole_and_for_the_next_that_measures():
+    for other in (claim(gpus=1, runs=True), claim(gpus=1, runs=True, measures=True)):
+        claims = {"runs": other, "new": claim(gpus=1, measures=True)}
+        assert not may_begin("new", [Node(8, 1)], claims)
+        assert may_begin("new", [Node(8, 2)], claims)
+
+
+def test_nobody_gives_way_for_a_gpu_whose_node_has_left():
+    claims = {"runs": claim(gpus=0.5, runs=True), "new": claim(gpus=1, cpus=16, runs=True, measures=True)}
+    assert not gives_way("runs", [Node(8, 1)], claims)
 
 
 NODES = st.lists(st.builds(Node, st.integers(0, 8).map(float), st.integers(0, 2).map(float)), max_size=3)

@@ -79,6 +79,16 @@ def test_auto_is_none_where_there_is_no_gpu_and_the_rest_stays_as_it_was():
     assert sharing.settled(fixed, None, [Node(4, 1)]) == sharing.Shared(fixed)
 
 
+def test_a_cluster_without_a_gpu_may_get_one_so_that_is_a_warning(monkeypatch):
+    study = spec.load("digits", ["resources.gpus=auto"])
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert sharing.settled(study, None, [Node(4, 0)]).warning == ""
+    monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
+    shared = sharing.settled(study, None, [Node(4, 0)])
+    assert shared.spec.resources.gpus == 0
+    assert "no node with a GPU had joined the cluster" in shared.warning
+
+
 def test_a_gpu_that_torch_cannot_use_is_refused_rather_than_shared():
     study = spec.load("digits", ["resources.gpus=auto"])
     with pytest.raises(UsageError, match="torch cannot use"):

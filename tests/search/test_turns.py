@@ -80,3 +80,21 @@ def test_what_no_node_holds_is_refused_at_once_and_a_cluster_without_nodes_when_
         nodes.add()
         code, _, err = tuner(tmp_path, *arguments, **settings)
         assert (code, "the largest that fits is resources.cpus: 1" in err) == (2, True), err
+
+
+def test_a_study_that_wants_a_gpu_waits_a_little_for_the_first_where_nodes_without_one_have_joined(tmp_path):
+    with cluster() as nodes:
+        settings = {"RAY_ADDRESS": nodes.address, "RAY_AUTH_MODE": "disabled"}
+        nodes.add()
+        arguments = (*given("gpu", 1), "--set", "trial.training.epochs=1", "--set", "resources.gpus=1")
+        code, _, err = tuner(tmp_path, *arguments, **settings)
+        assert (code, "waiting" in err, "the largest that fits is" in err) == (2, False, True), err
+        driver = start(tmp_path, *arguments, **settings, **{session.NODES_VARIABLE: "600"})
+        said = listened(driver)
+        try:
+            words = "waiting: no node is there with 1 CPUs and 1 GPUs; 60 seconds at most\n"
+            wait_for(lambda: words in said, driver)
+            nodes.add(gpus=1)
+            assert driver.wait(240) == 0, said
+        finally:
+            end(driver)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from tuner import spec
@@ -18,7 +19,7 @@ def plan(source: str, overrides: Sequence[str], as_json: bool) -> int:
     """Print what a study will cost, and return the exit code: 2 where none of its trials could ever run."""
     loaded = spec.load(source, overrides)
     with output.others_on_stderr():
-        found = planned(loaded)
+        found = planned(loaded, _say)
     if output.wants_json(as_json):
         output.print_json({**found.as_json(), "warnings": [*loaded.warnings, *found.warnings]})
     else:
@@ -54,6 +55,10 @@ def lines(found: Plan) -> list[str]:
         "their spread."
     )
     return told
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words or 'going on'}\n")
 
 
 def _paces(found: Plan, unmixed: Measured, mixed: Measured | None) -> list[str]:

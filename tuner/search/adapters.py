@@ -31,6 +31,8 @@ _DEAF_SECONDS = 1.0
 _FOLLOW_SECONDS = 2.0
 """How often the cluster is asked for its nodes: an answer takes about a millisecond."""
 
+_GIVING_WAY = "waiting: another study measures a trial on a GPU of its own; this one goes on when it has it"
+
 _METRICS = tuple(field.name for field in fields(EpochMetrics) if field.name != "system")
 
 
@@ -88,7 +90,8 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         self._kept_actors = 0
         self._kept_like: Any = None
         self._followed_at = float("-inf")
-        self._waits = False
+        self._gives_way = False
+        self._said = ""
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle as empty."""
@@ -111,24 +114,34 @@ class SearchScheduler(FIFOScheduler):  # type: ignore[misc]
         kept.increase_max(like, more)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """Follow the nodes that come and go; then return the first trial that waits."""
+        """Follow the nodes that come and go; return the first trial that waits, none while it gives way."""
+        controller = _controller(tune_controller)
         if time.monotonic() - self._followed_at > _FOLLOW_SECONDS:
             self._followed_at = time.monotonic()
-            self._follow(_controller(tune_controller), session.nodes())
+            self._follow(controller, session.nodes())
+        if self._gives_way:
+            controller._cleanup_cached_actors(force_all=True)  # before an idle process gets the next trial
+            return None
         return super().choose_trial_to_run(tune_controller)
 
     def _follow(self, controller: Any, nodes: list[session.Node]) -> None:
         wanted = self._search.spec.resources
-        slots = session.room(nodes, wanted.cpus, self._gpus, wanted.concurrent)
-        if (slots == 0) != self._waits:
-            self._waits = slots == 0
-            self._search.note(session.waiting(wanted.cpus, self._gpus) if self._waits else "")
-        slots = self._search.share(nodes, slots, self._gpus)
+        held = session.room(nodes, wanted.cpus, self._gpus, wanted.concurrent)
+        slots = self._search.share(nodes, held, self._gpus)
+        self._gives_way = slots == 0 < held
+        self._say(_GIVING_WAY if self._gives_way else "" if held else session.waiting(wanted.cpus, self._gpus))
         # One trial waits in Ray for a node to come: it would wait for a searcher that has none for minutes, and deaf.
         self._search.slots = max(1, slots)
         controller.update_max_pending_trials(self._search.slots)
+        if self._gives_way:
+            controller._max_pending_trials = 0  # there is no public setting for none
         if controller._actor_cache.num_cached_objects + len(controller._trial_to_actor) > self._search.slots:
             controller._cleanup_cached_actors(force_all=True)  # an idle process keeps its place from another study
+
+    def _say(self, words: str) -> None:
+        if words != self._said:
+            self._said = words
+            self._search.note(words)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return STOP when the trial failed, diverged, was stopped by a rung or is complete."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import optuna
@@ -16,7 +17,7 @@ from tuner.datasets import Examples, Split
 from tuner.errors import ServiceError, StudyFailed, UsageError
 from tuner.imported import in_words
 from tuner.results import StudyState
-from tuner.search import causes, recommendation, storage
+from tuner.search import causes, recommendation, storage, turn
 from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.confirmation_record import ConfirmationRecord
 from tuner.search.observer import Observer
@@ -84,7 +85,7 @@ def drive(running: Running, observe: Callable[[ConfirmationBegun], Sequence[Obse
         is_ours=lease.holds,
         draws=draws,
     )
-    search.share = running.share
+    search.share, search.measuring = running.share, partial(turn.measuring, lease)
     try:
         carry_out(search, trained_on(running.split, spec), record.abandon, scores_test=True)
     except ServiceError:

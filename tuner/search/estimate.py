@@ -132,7 +132,8 @@ def estimated(tried: Tried, trials: int) -> Plan:
         disk=_disk(spec, unmixed.paces[0], tried.places, most),
         notes=tuple(filter(None, [tried.shared.words])),
     )
-    return replace(found, warnings=tuple(_warnings(spec, found, tried.nodes)))
+    own = [tried.shared.warning] if tried.shared.warning else []
+    return replace(found, warnings=(*own, *_warnings(spec, found, tried.nodes)))
 
 
 def _start_seconds(tried: Tried) -> float:

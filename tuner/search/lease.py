@@ -68,11 +68,11 @@ class Lease:
         self._say(wanted)
         self.look_around()
 
-    def takes(self, gpus: float) -> None:
-        """Say how many GPUs each trial of the study takes, where that is not what it asked for."""
+    def takes(self, gpus: float, *, measures: bool = False) -> None:
+        """Say how many GPUs each trial of the study takes, or the one that it measures, where that is not known."""
         known = self._holder.claim
-        if known is not None and known.gpus != gpus:
-            database.patiently(lambda: self.claim(replace(known, gpus=gpus)))
+        if known is not None and (wanted := replace(known, gpus=gpus, measures=measures)) != known:
+            database.patiently(lambda: self.claim(wanted))
 
     def has_place(self) -> bool:
         """Tell whether the study has its place on a cluster."""
@@ -90,10 +90,11 @@ class Lease:
             self.claims = claims(self._holder.claim.cluster)
 
     def release(self) -> None:
-        """Give the study free, unless another driver has it."""
+        """Give the study free, unless that was done before or another driver has it."""
         with self._guard:
+            was_released = self._released.is_set()
             self._released.set()
-            if not self._taken:
+            if not self._taken and not was_released:
                 self._cell.replace(self._holder.as_text(), None)
 
     def _say(self, claim: Claim | None) -> None:

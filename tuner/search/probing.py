@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,9 @@ from tuner.imported import in_words
 from tuner.spec import StudySpec
 
 _SECONDS = 900.0
+"""How long a trial's first steps may take, from when their process has its place."""
+
+_LOOK_SECONDS = 2.0
 
 _ALIKE = 1.2
 """Two networks whose work differs by less than this are measured as one."""
@@ -41,6 +45,17 @@ class Subjects:
     unmixed: tuple[Mapping[str, Any], ...]
     mixed: tuple[Mapping[str, Any], ...]
     work: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How a place is waited for: `note` is told so, and with no words when it has come; inside `leaving` others go."""
+
+    note: Callable[[str], None]
+    leaving: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+AT_ONCE = Waiting(lambda _: None)
 
 
 def subjects(spec: StudySpec, split: Split) -> Subjects:
@@ -71,21 +86,38 @@ def subjects(spec: StudySpec, split: Split) -> Subjects:
 
 
 def probe(
-    spec: StudySpec, split: Split, configs: Sequence[Mapping[str, Any]], *, gpus: float, copies: int = 1
+    spec: StudySpec,
+    split: Split,
+    configs: Sequence[Mapping[str, Any]],
+    *,
+    gpus: float,
+    copies: int = 1,
+    waiting: Waiting = AT_ONCE,
 ) -> Measured:
     """Try configurations one after another, in `copies` processes at a time that have a trial's CPUs and GPUs each.
+
+    The first waits for its place as long as others have it; of the rest those take part that have theirs then.
 
     Raises:
         StudyFailed: a process died, as where memory runs out, or the training raised.
     """
     import ray  # seconds to import
+    from ray.util.placement_group import placement_group, remove_placement_group
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
     from tuner.search.tune import for_trials  # needs a connected Ray
 
-    task = ray.remote(num_cpus=spec.resources.cpus, num_gpus=gpus, max_calls=1, max_retries=0)(_measured)
+    cpus = spec.resources.cpus
+    task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1, max_retries=0)(_measured)
     data = ray.put(for_trials(split))
-    asked = [task.remote(list(configs), data, spec.seed, spec.resources.cpus, gpus > 0) for _ in range(copies)]
+    places = [placement_group([{"CPU": cpus, **({"GPU": gpus} if gpus else {})}]) for _ in range(copies)]
     try:
+        with waiting.leaving():
+            _await(places[0], f"waiting: {cpus:g} CPUs and {gpus:g} GPUs are not free to try a trial on", waiting.note)
+        there = [places[0], *(one for one in places[1:] if one.wait(_LOOK_SECONDS))]
+        strategies = [PlacementGroupSchedulingStrategy(one) for one in there]
+        arguments = list(configs), data, spec.seed, cpus, gpus > 0
+        asked = [task.options(scheduling_strategy=one).remote(*arguments) for one in strategies]
         found: list[Measured] = ray.get(asked, timeout=_SECONDS)
     except ray.exceptions.GetTimeoutError as error:
         raise StudyFailed(f"a trial's first steps took more than {_SECONDS / 60:.0f} minutes") from error
@@ -93,12 +125,21 @@ def probe(
         cause = getattr(error, "cause", None)
         raise StudyFailed(f"the trial that was tried broke: {in_words(cause) if cause else _first(error)}") from error
     finally:
-        # Of a task that has ended Ray (2.60) may fall over its own cancelling: "complete task that was not pending".
-        for one in ray.wait(asked, num_returns=len(asked), timeout=0)[1]:
-            ray.cancel(one, force=True)
+        for place in places:
+            remove_placement_group(place)  # with what still runs there
     return Measured(
         tuple(map(_typical, zip(*(one.paces for one in found), strict=True))), _most(found), found[0].device
     )
+
+
+def _await(place: Any, words: str, note: Callable[[str], None]) -> None:
+    """Wait until Ray has made a place; `note` is told so where that takes longer than a moment."""
+    if place.wait(_LOOK_SECONDS):
+        return
+    note(words)
+    while not place.wait(_LOOK_SECONDS):
+        pass
+    note("")
 
 
 def _measured(configs: Sequence[Mapping[str, Any]], split: Split, seed: int, cpus: int, wants_gpu: bool) -> Measured:

@@ -7,16 +7,20 @@ dealt out one at a time to each study that runs, so none starves beside a large 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuner.search.session import Node
+
+_SMALLEST_SHARE = 0.01
+"""Of a GPU: no study lets more than a hundred trials share one."""
 
 
 @dataclass(frozen=True)
 class Claim:
     """What a study asks of the cluster at an address: `cpus` and `gpus` a trial, `most` trials at a time (0: all).
 
-    `since` is when it was queued, in seconds since 1970; who is older comes first among those of one priority.
+    `since` is when it was queued, in seconds since 1970; who is older comes first among those of one priority. One that
+    `measures` waits for a whole GPU, to try a trial there for some minutes, and takes a share that it knows then.
     """
 
     cluster: str
@@ -26,6 +30,7 @@ class Claim:
     gpus: float
     most: int = 0
     is_running: bool = False
+    measures: bool = False
 
 
 Claims = Mapping[str, Claim]
@@ -33,7 +38,8 @@ Claims = Mapping[str, Claim]
 
 
 Share = Callable[[Sequence[Node], int, float], int]
-"""Returns how many trials a study may have at a time of the number that the nodes hold, each with so many GPUs."""
+"""Returns how many trials a study may have at a time of the number that the nodes hold, each with so many GPUs; none
+while it gives way to one that measures."""
 
 
 def all_of_it(nodes: Sequence[Node], room: int, gpus: float) -> int:
@@ -54,12 +60,27 @@ def waiting(claims: Claims) -> list[str]:
 def may_begin(name: str, nodes: Sequence[Node], claims: Claims) -> bool:
     """Tell whether a study that waits may begin: nobody waits before it, and it fits beside one trial of each running.
 
-    One that no node could hold now, even an empty one, keeps nobody else waiting: its node has left.
+    One that no node could hold now, even an empty one, keeps nobody else waiting: its node has left. One that measures
+    has to fit with the smallest share: the others give way for the minutes in which it takes a whole GPU.
     """
     before = waiting(claims)[: waiting(claims).index(name)]
     if any(_fits(claims[one], nodes) for one in before):
         return False
-    return _fits(claims[name], nodes, beside=[one for one in claims.values() if one.is_running])
+    own = claims[name]
+    own = replace(own, gpus=_SMALLEST_SHARE) if own.measures else own
+    return _fits(own, nodes, beside=[one for one in claims.values() if one.is_running])
+
+
+def gives_way(name: str, nodes: Sequence[Node], claims: Claims) -> bool:
+    """Tell whether a study begins no trial on a GPU for now, because another waits for a whole one to measure on.
+
+    Which GPU falls free cannot be chosen: new trials go where Ray puts them, and a study of many small ones would keep
+    some on each for ever.
+    """
+    if name not in claims or not claims[name].gpus:
+        return False
+    others = (one for other, one in claims.items() if other != name and one.is_running and one.measures)
+    return any(_fits(one, nodes) for one in others)
 
 
 def shares(nodes: Sequence[Node], claims: Claims) -> dict[str, int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import optuna
 
 from tuner.datasets import Split
 from tuner.errors import ServiceError, StudyFailed
 from tuner.results import StudyResult, StudyState, TrialRecord, TrialState, averaged
-from tuner.search import causes, check, database, storage, stored, warm_start
+from tuner.search import causes, check, database, storage, stored, turn, warm_start
 from tuner.search.checkpoints import KeptCheckpoints
 from tuner.search.clock import Clock
 from tuner.search.lease import Lease
@@ -76,7 +77,7 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     heard_by: list[Observer] = [record, clock, kept, *observers]
     search = Search(spec, study, running.slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
-    search.share = running.share
+    search.share, search.measuring = running.share, partial(turn.measuring, lease)
     begun(Begun(running.slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
     try:
         carry_out(search, split, lambda: record.abandon(_HURRIED_FLUSH_SECONDS))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Search:
 
     While `is_ours` says no (another driver has taken the study over), every trial is stopped and nothing written.
     New trials come from `draws`, by default from the study's sampler. `share` says how many of the trials that
-    a cluster's nodes hold are this study's.
+    a cluster's nodes hold are this study's, and others leave it a GPU inside of `measuring`.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Search:
         self.slots = slots
         self.observers = tuple(observers)
         self.share: Share = all_of_it
+        self.measuring: Callable[[], AbstractContextManager[None]] = nullcontext
         self.out_of_budget = False
         self.warnings: list[str] = []
         self._is_ours = is_ours

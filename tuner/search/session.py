@@ -19,6 +19,9 @@ from tuner.errors import ServiceError, UsageError
 NODES_VARIABLE = "TUNER_WAIT_FOR_NODES"
 """How many seconds a study waits for a cluster's nodes to join, ten minutes by default."""
 
+_GPU_SECONDS = 60.0
+"""How long a study waits for a cluster's first GPU at most, where workers without one have joined before."""
+
 _LOOK_SECONDS = 2.0
 
 
@@ -119,7 +122,9 @@ def slots(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) ->
 def await_room(cpus: float, gpus: float, note: Callable[[str], None], *, was_there: bool = False) -> None:
     """Wait on a cluster until a node has room for a trial: workers join some time after their head has started.
 
-    Where nodes have joined that have processors, and none has room, that is final, unless room `was_there` before.
+    Where nodes have joined that have processors, and none has room, that is final, unless room `was_there` before. What
+    has GPUs may join seconds after the others: where a GPU is wanted, no node has any, and NODES_VARIABLE says that
+    nodes are to come, it is final after a minute, long enough for them and short enough to be told that there are none.
     `note` is told what is waited for, and with no words when it has come.
 
     Raises:
@@ -127,16 +132,17 @@ def await_room(cpus: float, gpus: float, note: Callable[[str], None], *, was_the
         ServiceError: no node with processors for trials has joined in time.
     """
     seconds = _seconds_for_nodes()
-    deadline, said = time.monotonic() + seconds, False
+    began, said = time.monotonic(), False
     while room(found := nodes(), cpus, gpus, "auto") == 0:
-        has_processors = any(node.cpus for node in found)
-        is_over = time.monotonic() >= deadline
-        if not os.environ.get("RAY_ADDRESS") or (has_processors and (is_over or not was_there)):
+        waited = time.monotonic() - began
+        has_joined = any(node.cpus for node in found)
+        patience = seconds if was_there or not has_joined else min(seconds, _gpu_seconds(found, gpus))
+        if not os.environ.get("RAY_ADDRESS") or (has_joined and waited >= patience):
             slots(found, cpus, gpus, "auto")  # says what there is
-        if is_over:
+        if waited >= seconds:
             raise ServiceError(f"no node with processors for trials has joined within {seconds:g} seconds")
         if not said:
-            note(f"waiting: no node is there with {cpus:g} CPUs and {gpus:g} GPUs; {seconds:g} seconds at most")
+            note(f"waiting: no node is there with {cpus:g} CPUs and {gpus:g} GPUs; {patience:g} seconds at most")
             said = True
         time.sleep(_LOOK_SECONDS)
     if said:
@@ -159,6 +165,12 @@ def room(nodes: list[Node], cpus: float, gpus: float, concurrent: int | str) -> 
 def waiting(cpus: float, gpus: float) -> str:
     """Say that no node has room for a trial, which one must bring, and that the study goes on by itself."""
     return f"waiting: no node is left with {cpus:g} CPUs and {gpus:g} GPUs for a trial; it goes on when one joins"
+
+
+def _gpu_seconds(found: list[Node], gpus: float) -> float:
+    """Return how long a node with GPUs is waited for where others have joined."""
+    may_come = gpus > 0 and not any(node.gpus for node in found) and NODES_VARIABLE in os.environ
+    return _GPU_SECONDS if may_come else 0.0
 
 
 def _fits(node: Node, cpus: float, gpus: float) -> int:

@@ -6,6 +6,7 @@ room for that context and the reserved memory with a margin: memory is not the s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -25,14 +26,25 @@ _LARGEST_CONTEXT_BYTES = 2 * 2**30
 
 _GIB = 2**30
 
+_NO_GPU = "resources.gpus: auto finds no GPU; trials run on the processors"
+
+_MAY_COME = (
+    "no node with a GPU had joined the cluster when the study looked, so resources.gpus: auto is 0 for this run; "
+    "where one has joined since: tuner stop, then tuner resume, which looks again"
+)
+
 
 @dataclass(frozen=True)
 class Shared:
-    """A study whose trials' GPUs are a number, what each may reserve there, and why it is so; none where unmeasured."""
+    """A study whose trials' GPUs are a number, what each may reserve there, and why it is so; none where unmeasured.
+
+    `warning` says what people should do about it, if anything.
+    """
 
     spec: StudySpec
     memory_bytes: int | None = None
     words: str = ""
+    warning: str = ""
 
 
 def first_gpus(wanted: float | Literal["auto"], nodes: Sequence[Node]) -> float:
@@ -42,7 +54,7 @@ def first_gpus(wanted: float | Literal["auto"], nodes: Sequence[Node]) -> float:
     return 1.0 if any(node.gpus >= 1 for node in nodes) else 0.0
 
 
-def settled(spec: StudySpec, split: Split, nodes: Sequence[Node]) -> Shared:
+def settled(spec: StudySpec, split: Split, nodes: Sequence[Node], waiting: probing.Waiting = probing.AT_ONCE) -> Shared:
     """Return a study with its GPUs as a number, Ray being connected; a trial is tried on a whole GPU if need be.
 
     Raises:
@@ -52,9 +64,9 @@ def settled(spec: StudySpec, split: Split, nodes: Sequence[Node]) -> Shared:
     if spec.resources.gpus != "auto":
         return Shared(spec)
     if not first_gpus("auto", nodes):
-        return Shared(with_gpus(spec, 0.0), None, "resources.gpus: auto finds no GPU; trials run on the processors")
+        return Shared(with_gpus(spec, 0.0), None, _NO_GPU, _MAY_COME if os.environ.get("RAY_ADDRESS") else "")
     tried = probing.subjects(spec, split)
-    measured = probing.probe(spec, split, tried.mixed or tried.unmixed[:1], gpus=1)
+    measured = probing.probe(spec, split, tried.mixed or tried.unmixed[:1], gpus=1, waiting=waiting)
     return from_measured(spec, measured, nodes)
 
 

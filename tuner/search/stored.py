@@ -28,7 +28,8 @@ def of(study: optuna.Study, with_runs: bool = False) -> StudyResult:
     """Return what a loaded study holds, which takes a second where it has thousands of trials; see `stored`."""
     name = study.study_name
     state, holder = standing(study), driver(name)
-    if holder is not None and holder.claim is not None and not holder.claim.is_running:
+    is_queued = holder is not None and holder.claim is not None and not holder.claim.is_running
+    if is_queued or (holder is not None and "state" not in study.user_attrs):  # it may wait for data or nodes
         state = StudyState.WAITING
     elif state is StudyState.RUNNING and holder is None:
         state = StudyState.INTERRUPTED

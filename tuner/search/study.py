@@ -31,6 +31,7 @@ from tuner.search.lease import Lease, only_driver
 from tuner.search.observer import Observer
 from tuner.search.running import Begun, Running, search_on
 from tuner.search.search import Search
+from tuner.search.waiting import NotYet
 from tuner.spec import StudySpec
 
 STUDY_FILE = "study.yaml"
@@ -65,20 +66,16 @@ def run(
     queued = baselines.queue(spec)
     session.require_gpus(spec.resources.gpus_known)
     others = warm_start.sources(spec)
-    split = check.load(spec)
     note = _telling(observers)
-    with _room(spec, note):
-        study_directory(spec.name).mkdir(parents=True, exist_ok=True)
-        with only_driver(spec.name) as lease:
-            write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)
-            study = storage.create(spec.name, spec.objective.mode == "max")
-            storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex, source=spec.source)
-            check.require_same_data(study, split)
-            baselines.enqueue(study, queued)
-            if others:
-                warm_start.add(spec, study, others)
-            with _turn(spec, study, lease, (priority, note), split) as running:
-                return _confirmed(search_on(running, observers, begun), running, observe)
+    with only_driver(spec.name) as lease, _created(spec, lease) as study, turn.queued(study, priority):
+        split = check.load(spec)
+        check.require_same_data(study, split)
+        baselines.enqueue(study, queued)
+        if others:
+            warm_start.add(spec, study, others)
+        with _room(spec, note):
+            running = _begun(spec, study, lease, (priority, note), split)
+            return _confirmed(search_on(running, observers, begun), running, observe)
 
 
 def resume(
@@ -99,9 +96,8 @@ def resume(
     """
     study = storage.load(spec.name)
     changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
-    with only_driver(spec.name) as lease:
-        storage.mend(spec.name)
-        _keep_source(spec, study)
+    was_there = supervision.is_queued(study)
+    with _opened(spec, study, priority) as lease:
         if "id" not in study.user_attrs:
             storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex)
         baselines.enqueue(study, baselines.queue(spec))
@@ -111,13 +107,11 @@ def resume(
         check.require_same_data(study, split)
         searched = Search(spec, study, slots=1, spent_seconds=Clock(study).seconds())
         if searched.finished and (searched.wants_more() or not confirm.is_wanted(spec, study)):
-            result = search_on(Running(spec, study, split, lease, 1), observers, begun)
-            supervision.settle(study)
-            return recommendation.added_to(result)
+            return recommendation.added_to(search_on(Running(spec, study, split, lease, 1), observers, begun))
         session.require_gpus(spec.resources.gpus_known)
         note = _telling(observers)
-        was_there = supervision.is_queued(study)
-        with _room(spec, note, was_there=was_there), _turn(spec, study, lease, (priority, note), split) as running:
+        with _room(spec, note, was_there=was_there):
+            running = _begun(spec, study, lease, (priority, note), split)
             return _confirmed(search_on(running, observers, begun), running, observe)
 
 
@@ -130,9 +124,7 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
     study = storage.load(spec.name)
     changes.refuse_changes(spec.name, study.user_attrs.get("source"), spec.source)
     confirm.require_confirmable(spec, study)
-    with only_driver(spec.name) as lease:
-        storage.mend(spec.name)
-        _keep_source(spec, study)
+    with _opened(spec, study, None) as lease:
         result = replace(stored.stored(spec.name), state=StudyState.COMPLETED)
         if (confirming := storage.confirmation_if_begun(study)) is not None:
             confirm.retry_failed(confirming)
@@ -142,8 +134,37 @@ def confirm_again(spec: StudySpec, observe: Observe = lambda _: ()) -> StudyResu
         check.require_same_data(study, split)
         session.require_gpus(spec.resources.gpus_known)
         note = _telling(())
-        with _room(spec, note), _turn(spec, study, lease, (None, note), split) as running:
-            return _confirmed(result, running, observe)
+        with _room(spec, note):
+            return _confirmed(result, _begun(spec, study, lease, (None, note), split), observe)
+
+
+@contextmanager
+def _created(spec: StudySpec, lease: Lease) -> Iterator[optuna.Study]:
+    """Yield a new study, as it is stored; what ends before it has begun leaves nothing, unless it is to go on."""
+    study_directory(spec.name).mkdir(parents=True, exist_ok=True)
+    write_whole(study_directory(spec.name) / STUDY_FILE, spec.source)
+    study = storage.create(spec.name, spec.objective.mode == "max")
+    try:
+        storage.set_state(study, metric=spec.objective.metric, id=uuid.uuid4().hex, source=spec.source)
+        yield study
+    except NotYet:
+        raise
+    except BaseException as error:
+        has_begun = "state" in study.user_attrs
+        if lease.holds() and not has_begun and not supervision.goes_on_after(error):
+            lease.release()
+            storage.delete(spec.name)
+        raise
+
+
+@contextmanager
+def _opened(spec: StudySpec, study: optuna.Study, priority: int | None) -> Iterator[Lease]:
+    """Hold the lease of a study that exists, which has its place in the queue and its file as it is now."""
+    with only_driver(spec.name) as lease:
+        storage.mend(spec.name)
+        _keep_source(spec, study)
+        with turn.queued(study, priority):
+            yield lease
 
 
 @contextmanager
@@ -154,21 +175,15 @@ def _room(spec: StudySpec, note: Callable[[str], None], *, was_there: bool = Fal
         yield
 
 
-@contextmanager
-def _turn(
+def _begun(
     spec: StudySpec, study: optuna.Study, lease: Lease, waiting: tuple[int | None, Callable[[str], None]], split: Split
-) -> Iterator[Running]:
-    """Yield the study as it runs, where it is its turn; what has ended leaves the queue."""
+) -> Running:
+    """Return the study as it runs, where it is its turn."""
     share = turn.begun(spec, study, lease, *waiting)
     resources, nodes = spec.resources, session.nodes()
     gpus = sharing.first_gpus(resources.gpus, nodes)
     room = session.room(nodes, resources.cpus, gpus, resources.concurrent)
-    try:
-        yield Running(spec, study, split, lease, max(1, share(nodes, room, gpus)), share)
-    except KeyboardInterrupt:
-        supervision.settle(study)
-        raise
-    supervision.settle(study)
+    return Running(spec, study, split, lease, max(1, share(nodes, room, gpus)), share)
 
 
 def _telling(observers: Sequence[Observer]) -> Callable[[str], None]:

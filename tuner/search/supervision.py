@@ -69,6 +69,11 @@ def settle(study: optuna.Study) -> None:
         _take_away(study)
 
 
+def goes_on_after(error: BaseException) -> bool:
+    """Tell whether a study is to go on by itself after an error: its job was told to end, or lacked a service."""
+    return _is_job() and isinstance(error, KeyboardInterrupt | ServiceError)
+
+
 def leave(name: str) -> None:
     """Note that a study was stopped on purpose: nobody is to go on with it by himself."""
     _take_away(storage.load(name))

@@ -19,6 +19,7 @@ from tuner.errors import StudyFailed, TunerError
 from tuner.home import study_directory
 from tuner.search import checkpoints, session, sharing
 from tuner.search.adapters import SearchScheduler, SearchSearcher, SilenceWatch, asked_of_ray
+from tuner.search.probing import Waiting
 from tuner.search.search import Search
 from tuner.search.sharing import Shared
 from tuner.search.worker import TrialActor
@@ -98,9 +99,10 @@ def _settle(search: Search, split: Split, shared: Shared | None) -> int | None:
         if search.spec.resources.gpus != "auto":
             return None
         search.note("measuring a trial, for resources.gpus: auto")
-        shared = sharing.settled(search.spec, split, nodes)
-        search.note(shared.words)
+        shared = sharing.settled(search.spec, split, nodes, Waiting(search.note, search.measuring))
+        search.note(shared.warning or shared.words)
         search.note("")
+        search.warnings += [shared.warning] if shared.warning else []
     search.spec = shared.spec
     resources = shared.spec.resources
     fits = session.slots(nodes, resources.cpus, resources.gpus_known, resources.concurrent)
