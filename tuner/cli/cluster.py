@@ -35,7 +35,9 @@ def submit(source: str, overrides: Sequence[str], address: str | None, how: Send
     joined = job is not None
     if job is None:
         with packed(_order(("run", STUDY, "--or-resume"), how), loaded.source, how.working_dir) as folder:
-            job = cluster.submit(loaded.name, folder, mark, environment=asking.environment(how.as_json))
+            job = _send(cluster, loaded.name, folder, mark, how)
+    else:
+        _say_what_is_dropped(job, mark, how)
     return _follow(cluster, job, joined=joined, no_wait=no_wait, as_json=how.as_json)
 
 
@@ -46,15 +48,17 @@ def resume(name: str, overrides: Sequence[str], address: str | None, how: Sendin
     job = _running(cluster, name, None)
     joined = job is not None
     if job is None:
-        job = send_resume(cluster, name, overrides, how)
+        job = send_resume(cluster, name, overrides, how, _known_digest(cluster, name, overrides))
+    else:
+        _say_what_is_dropped(job, None, how)
     return _follow(cluster, job, joined=joined, no_wait=False, as_json=how.as_json)
 
 
-def send_resume(cluster: Cluster, name: str, overrides: Sequence[str], how: Sending) -> Job:
-    """Send a job that goes on with a study."""
+def send_resume(cluster: Cluster, name: str, overrides: Sequence[str], how: Sending, mark: str) -> Job:
+    """Send a job that goes on with a study; `mark` is the digest of its file, empty where that is not known."""
     changes = [argument for override in overrides for argument in ("--set", override)]
     with packed(_order(("resume", name, *changes), how), None, how.working_dir) as folder:
-        return cluster.submit(name, folder, "", environment=asking.environment(how.as_json))
+        return _send(cluster, name, folder, mark, how)
 
 
 def logs(name: str, address: str | None, follow: bool) -> None:
@@ -86,6 +90,32 @@ def _running(cluster: Cluster, name: str, mark: str | None) -> Job | None:
             "another name: --set name=..."
         )
     return job
+
+
+def _send(cluster: Cluster, name: str, folder: Path, mark: str, how: Sending) -> Job:
+    return cluster.submit(name, folder, mark, priority=how.priority, environment=asking.environment(how.as_json))
+
+
+def _known_digest(cluster: Cluster, name: str, overrides: Sequence[str]) -> str:
+    """Return the digest of the file that a study's next job runs, as far as its jobs tell."""
+    last = next(reversed(cluster.jobs(name)), None)
+    return "" if last is None or overrides else last.digest
+
+
+def _say_what_is_dropped(job: Job, mark: str | None, how: Sending) -> None:
+    """Say what was asked for and is not so in a job that was joined."""
+    notes = []
+    if mark is not None and not job.digest:
+        notes.append(
+            f"it was sent by `tuner resume`, whether with this very file is not known; see `tuner status {job.study}`"
+        )
+    if how.priority is not None and str(how.priority) != job.priority:
+        notes.append(
+            f"it keeps its priority ({job.priority or 'none was given'}); --priority {how.priority} changes nothing"
+        )
+    if how.working_dir is not None:
+        notes.append(f"it keeps the code that it began with; --working-dir {how.working_dir} was not sent")
+    sys.stderr.writelines(f"warning: job {job.id} runs already: {note}\n" for note in notes)
 
 
 def _follow(cluster: Cluster, job: Job, *, joined: bool, no_wait: bool, as_json: bool) -> int:

@@ -18,8 +18,10 @@ from tuner.errors import ServiceError, UsageError
 
 ENTRYPOINT = "python -m tuner.cluster.job"
 
-STUDY_KEY, DIGEST_KEY, KIND_KEY = "tuner.study", "tuner.digest", "tuner.kind"
+STUDY_KEY, DIGEST_KEY, KIND_KEY, PRIORITY_KEY = "tuner.study", "tuner.digest", "tuner.kind", "tuner.priority"
 """Metadata of the jobs that are ours; `kind` is `study` or `question`."""
+
+_OURS_ALONE = {"digest", "priority"}
 
 _STOP_SECONDS = 90
 """What a driver has to end in after it was asked to, before it is killed."""
@@ -43,7 +45,10 @@ ENDED = frozenset({"succeeded", "failed", "stopped"})
 
 @dataclass(frozen=True)
 class Job:
-    """One job of a study: `state` is waiting, running, succeeded, failed or stopped; times are seconds since 1970."""
+    """One job of a study: `state` is waiting, running, succeeded, failed or stopped; times are seconds since 1970.
+
+    `digest` is that of the study's file, empty where its sender did not know it; `priority` is what was asked for.
+    """
 
     id: str
     study: str
@@ -53,6 +58,7 @@ class Job:
     message: str
     started: float | None
     ended: float | None
+    priority: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -61,7 +67,7 @@ class Job:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
-        return {key: value for key, value in vars(self).items() if key != "digest"}
+        return {key: value for key, value in vars(self).items() if key not in _OURS_ALONE}
 
 
 class Cluster:
@@ -82,7 +88,14 @@ class Cluster:
         self._refuse_other_ray()
 
     def submit(
-        self, name: str, folder: Path, digest: str, *, kind: str = "study", environment: Mapping[str, str]
+        self,
+        name: str,
+        folder: Path,
+        digest: str,
+        *,
+        kind: str = "study",
+        priority: int | None = None,
+        environment: Mapping[str, str],
     ) -> Job:
         """Send a parcel as a study's next job.
 
@@ -90,7 +103,8 @@ class Cluster:
             ServiceError: the cluster does not take it.
         """
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS), "PYTHONUNBUFFERED": "1", **environment}
-        metadata = {STUDY_KEY: name, DIGEST_KEY: digest, KIND_KEY: kind}
+        asked = "" if priority is None else str(priority)
+        metadata = {STUDY_KEY: name, DIGEST_KEY: digest, KIND_KEY: kind, PRIORITY_KEY: asked}
         deadline = time.monotonic() + _READY_SECONDS
         while True:
             try:
@@ -236,6 +250,7 @@ def _job(found: Any) -> Job:
         found.message or "",
         found.start_time / 1000 if found.start_time else None,
         found.end_time / 1000 if found.end_time else None,
+        metadata.get(PRIORITY_KEY, ""),
     )
 
 
