@@ -40,13 +40,29 @@ class Queued(NamedTuple):
 
 
 class CutOff(NamedTuple):
-    """A study that lost its driver; `job` is the one that the supervisor sent last, after so many `failures`."""
+    """A study that lost its driver; `job` is the one that the supervisor sent last, after so many `failures`.
+
+    `has_progressed` says that an epoch was stored since it was sent, `died_at_work` that the last driver had no time to
+    leave and did not wait for its turn.
+    """
 
     name: str
     since: float
     priority: int
     job: str
     failures: int
+    has_progressed: bool = False
+    died_at_work: bool = False
+
+
+class _Attempt(NamedTuple):
+    """The supervisor's last job for a study, as it is stored: sent `at`, when `progress` epochs were stored."""
+
+    job: str = ""
+    failures: int = 0
+    progress: int = 0
+    at: float = 0.0
+    given_up: str | None = None
 
 
 def queued(study: optuna.Study, priority: int | None) -> Queued:
@@ -79,16 +95,29 @@ def cut_off() -> list[CutOff]:
     found = []
     for name in storage.names():
         attributes = storage.attributes(name)
-        place, attempts = attributes.get(_QUEUE, {}), attributes.get(_ATTEMPTS, {})
+        place = attributes.get(_QUEUE, {})
         if place.get("job") and "since" in place and not lease.is_driven(name):
-            job, failures = str(attempts.get("job", "")), int(attempts.get("failures", 0))
-            found.append(CutOff(name, float(place["since"]), int(place["priority"]), job, failures))
+            attempt = _Attempt(**attributes.get(_ATTEMPTS, {}))
+            since, priority = float(place["since"]), int(place["priority"])
+            further, died = _progress(name) > attempt.progress, lease.died_at_work(name)
+            found.append(CutOff(name, since, priority, attempt.job, attempt.failures, further, died))
     return sorted(found, key=lambda one: (-one.priority, one.since, one.name))
 
 
 def attempted(name: str, job: str, failures: int) -> None:
-    """Note which job goes on with a study, after so many that failed quickly."""
-    storage.set_state(storage.load(name), attempts={"job": job, "failures": failures})
+    """Note which job goes on with a study from where it stands, after so many that failed quickly."""
+    attempt = _Attempt(job, failures, _progress(name), time.time())
+    storage.set_state(storage.load(name), attempts=attempt._asdict())
+
+
+def tried(seconds: float) -> set[str]:
+    """Return the studies for which a job was sent after failures, no longer ago, and that have not progressed since."""
+    found = set()
+    for name in storage.names():
+        attempt = _Attempt(**storage.attributes(name).get(_ATTEMPTS, {}))
+        if attempt.failures and time.time() - attempt.at < seconds and _progress(name) <= attempt.progress:
+            found.add(name)
+    return found
 
 
 def give_up(name: str, why: str) -> None:
@@ -138,6 +167,13 @@ def _take_away(study: optuna.Study) -> None:
     kept = study.user_attrs.get(_QUEUE)
     if kept is not None:
         storage.set_state(study, queue={"priority": kept["priority"]}, attempts={})
+
+
+def _progress(name: str) -> int:
+    """Return how many epochs are stored of a study, with those of its fresh seeds."""
+    study = storage.load(name)
+    parts = [one for one in (study, storage.confirmation_if_begun(study)) if one is not None]
+    return sum(len(trial.intermediate_values) for one in parts for trial in one.get_trials(deepcopy=False))
 
 
 def _is_job() -> bool:
