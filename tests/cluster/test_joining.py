@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from tests.cluster.jobs_api import Jobs, serving
 from tuner import spec
-from tuner.cli import cluster, supervise
+from tuner.cli import asking, cluster, supervise
 from tuner.cli.cluster import Sending
+from tuner.cluster import Job
 from tuner.errors import UsageError
 from tuner.search import storage, supervision
 
@@ -68,3 +70,47 @@ def test_a_job_of_an_unknown_file_is_joined_with_a_warning(table: Jobs, capsys: 
     cluster.send_resume(table.cluster(), "digits", (), Sending(), "")
     submitted(table)
     assert "whether with this very file is not known" in capsys.readouterr().err
+
+
+def test_two_at_once_make_one_job_and_the_other_joins_it(table: Jobs, capsys: pytest.CaptureFixture[str]):
+    both = threading.Barrier(2, timeout=30)
+    found: list[tuple[Job, bool]] = []
+
+    def submit() -> None:
+        at = table.cluster()
+        look = at.jobs
+
+        def looked_together(name: str | None = None, kind: str = "study") -> list[Job]:
+            seen = look(name, kind)
+            if not seen:
+                both.wait()
+            return seen
+
+        at.jobs = looked_together
+
+        def send() -> Job:
+            return cluster.send_resume(at, "digits", (), Sending(), "file")
+
+        found.append(cluster._joined_or_sent(at, "digits", "file", Sending(), send))
+
+    threads = [threading.Thread(target=submit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(joined for _, joined in found) == [False, True]
+    assert [job.id for job, _ in found] == ["tuner-study-digits-1"] * 2
+    assert list(table.jobs) == ["tuner-study-digits-1"]
+
+
+def test_the_next_job_has_the_next_number_also_of_a_study_that_was_removed(
+    table: Jobs, monkeypatch: pytest.MonkeyPatch
+):
+    for number in (1, 2):
+        submitted(table)
+        table.end(f"tuner-study-digits-{number}")
+    monkeypatch.setattr(asking, "ask", lambda *_, **__: 0)
+    asking.remove("digits", table.address, yes=True, by="", as_json=True)
+    assert list(table.jobs) == ["tuner-study-digits-2"]
+    submitted(table)
+    assert list(table.jobs)[-1] == "tuner-study-digits-3"

@@ -58,7 +58,7 @@ def remove(name: str, address: str | None, *, yes: bool, by: str, as_json: bool)
         raise UsageError(f"study {name} is running; first: tuner stop {name} --address {cluster.address}")
     code = ask(["rm", name, "--yes", "--by", _whoever()], address, as_json)
     if code == 0:
-        for job in jobs:
+        for job in jobs[:-1]:  # the last one keeps the number: Ray would add the next job's output to that of its first
             cluster.forget(job.id)
     return code
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tuner import spec
 from tuner.cli import asking, output
-from tuner.cluster import STUDY, Cluster, Job, Order, digest, packed
+from tuner.cluster import STUDY, Cluster, Job, Order, TakenError, digest, packed
 from tuner.cluster import address as address_of
 from tuner.errors import UsageError
 from tuner.home import check_name
@@ -31,13 +31,12 @@ def submit(source: str, overrides: Sequence[str], address: str | None, how: Send
     loaded = spec.load(source, overrides)
     cluster = Cluster(address_of(address))
     mark = digest(loaded.source)
-    job = _running(cluster, loaded.name, mark)
-    joined = job is not None
-    if job is None:
+
+    def send() -> Job:
         with packed(_order(("run", STUDY, "--or-resume"), how), loaded.source, how.working_dir) as folder:
-            job = _send(cluster, loaded.name, folder, mark, how)
-    else:
-        _say_what_is_dropped(job, mark, how)
+            return _send(cluster, loaded.name, folder, mark, how)
+
+    job, joined = _joined_or_sent(cluster, loaded.name, mark, how, send)
     return _follow(cluster, job, joined=joined, no_wait=no_wait, as_json=how.as_json)
 
 
@@ -45,12 +44,11 @@ def resume(name: str, overrides: Sequence[str], address: str | None, how: Sendin
     """Go on with a study on a cluster, and return the job's exit code."""
     check_name(name)
     cluster = Cluster(address_of(address))
-    job = _running(cluster, name, None)
-    joined = job is not None
-    if job is None:
-        job = send_resume(cluster, name, overrides, how, _known_digest(cluster, name, overrides))
-    else:
-        _say_what_is_dropped(job, None, how)
+
+    def send() -> Job:
+        return send_resume(cluster, name, overrides, how, _known_digest(cluster, name, overrides))
+
+    job, joined = _joined_or_sent(cluster, name, None, how, send)
     return _follow(cluster, job, joined=joined, no_wait=False, as_json=how.as_json)
 
 
@@ -77,19 +75,27 @@ def wait(name: str, address: str | None, seconds: float | None, as_json: bool) -
     return asking.exit_code(job) if job.is_over else _TIME_IS_UP
 
 
-def _running(cluster: Cluster, name: str, mark: str | None) -> Job | None:
-    """Return the job that runs a study already.
+def _joined_or_sent(
+    cluster: Cluster, name: str, mark: str | None, how: Sending, send: Callable[[], Job]
+) -> tuple[Job, bool]:
+    """Return the job that runs a study already, or else the one that was sent; and whether it is joined.
 
     Raises:
         UsageError: it runs another file.
     """
-    job = next((one for one in cluster.jobs(name) if not one.is_over), None)
-    if job is not None and mark is not None and job.digest not in {"", mark}:
+    running = next((one for one in cluster.jobs(name) if not one.is_over), None)
+    if running is None:
+        try:
+            return send(), False
+        except TakenError:
+            running = cluster.current(name)  # of two at once one is sent, and the other joins it
+    if mark is not None and running.digest not in {"", mark}:
         raise UsageError(
-            f"study {name} runs on {cluster.address} with another file (job {job.id}); stop it first, or give this one "
-            "another name: --set name=..."
+            f"study {name} runs on {cluster.address} with another file (job {running.id}); stop it first, or give this "
+            "one another name: --set name=..."
         )
-    return job
+    _say_what_is_dropped(running, mark, how)
+    return running, True
 
 
 def _send(cluster: Cluster, name: str, folder: Path, mark: str, how: Sending) -> Job:

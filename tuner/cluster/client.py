@@ -32,6 +32,7 @@ _MOST_REFUSALS = 12  # of a server that was there: a minute
 _TALKATIVE = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging")
 _NOT_READY = "No available agent"  # a head that has just started
 _READY_SECONDS = 60.0
+_TAKEN = "already exists"
 
 _STATES = {
     "PENDING": "waiting",
@@ -41,6 +42,10 @@ _STATES = {
     "STOPPED": "stopped",
 }
 ENDED = frozenset({"succeeded", "failed", "stopped"})
+
+
+class TakenError(ServiceError):
+    """A study's next job has been sent by somebody else in the same moment."""
 
 
 @dataclass(frozen=True)
@@ -100,22 +105,27 @@ class Cluster:
         """Send a parcel as a study's next job.
 
         Raises:
+            TakenError: somebody else has sent it just now.
             ServiceError: the cluster does not take it.
         """
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS), "PYTHONUNBUFFERED": "1", **environment}
         asked = "" if priority is None else str(priority)
         metadata = {STUDY_KEY: name, DIGEST_KEY: digest, KIND_KEY: kind, PRIORITY_KEY: asked}
-        deadline = time.monotonic() + _READY_SECONDS
+        deadline, identifier = time.monotonic() + _READY_SECONDS, self._next_id(name, kind)
         while True:
             try:
                 with self._told():
-                    identifier = self._client.submit_job(
+                    self._client.submit_job(
                         entrypoint=ENTRYPOINT,
-                        submission_id=self._next_id(name, kind),
+                        submission_id=identifier,
                         runtime_env={"working_dir": str(folder), "env_vars": variables},
                         metadata=metadata,
                     )
             except ServiceError as error:
+                if _TAKEN in str(error):
+                    raise TakenError(
+                        f"study {name} has been sent to {self.address} as job {identifier} just now"
+                    ) from error
                 if _NOT_READY not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(_LONGEST_PAUSE)
@@ -195,12 +205,13 @@ class Cluster:
             time.sleep(_FIRST_PAUSE)
 
     def _next_id(self, name: str, kind: str) -> str:
-        """Return an id that no job ever had: Ray keeps the output of those that were forgotten, and would add to it."""
-        stem = f"tuner-{kind}-{name}-"
-        with self._told():
-            taken = [one.submission_id or "" for one in self._client.list_jobs()]
-        numbers = [int(found[1]) for one in taken if (found := re.fullmatch(rf"{re.escape(stem)}(\d+)-[0-9a-f]+", one))]
-        return f"{stem}{max(numbers, default=0) + 1}-{secrets.token_hex(3)}"
+        """Return the id of a study's next job, the same to all who ask at once: Ray takes one of them.
+
+        A question is nobody else's and forgotten at once; Ray would add its output to that of an earlier one.
+        """
+        if kind != "study":
+            return f"tuner-{kind}-{name}-{secrets.token_hex(6)}"
+        return f"tuner-{kind}-{name}-{max((_number(one) for one in self.jobs(name)), default=0) + 1}"
 
     def _refuse_other_ray(self) -> None:
         """Refuse a cluster whose Ray is of another minor version: its jobs may not understand each other.
@@ -237,6 +248,12 @@ class Cluster:
 def digest(text: str) -> str:
     """Return what tells one study file from another."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _number(job: Job) -> int:
+    """Return how many jobs of its study came until this one, by its id."""
+    found = re.match(r"-(\d+)", job.id.removeprefix(f"tuner-study-{job.study}"))
+    return int(found[1]) if found else 0
 
 
 def _job(found: Any) -> Job:
