@@ -16,7 +16,7 @@ from typing import Any
 
 from tuner import spec
 from tuner.cli import output
-from tuner.cluster import STUDY, Cluster, Job, Order, is_meant, packed
+from tuner.cluster import STUDY, Cluster, Job, Order, finished, is_meant, packed
 from tuner.cluster import address as address_of
 from tuner.errors import ServiceError, UsageError
 from tuner.home import check_name
@@ -39,7 +39,7 @@ def stop(name: str, address: str | None, by: str, as_json: bool) -> None:
     if not job.is_over:
         _answer(cluster, note, wants_json=True)  # first, so that nobody goes on with it; it stops also without
         cluster.stop(job.id)
-        job = cluster.wait(job.id, _STOP_SECONDS)
+        job = finished(cluster, job, seconds=_STOP_SECONDS)
     if not job.is_over:
         raise ServiceError(f"job {job.id} has been asked to stop, and still runs after {_STOP_SECONDS:.0f} seconds")
     tell(job, as_json)
@@ -136,7 +136,7 @@ def _answer(
     with packed(Order((*arguments, *json_flag(wants_json))), study_file) as folder:
         job = cluster.submit(arguments[0], folder, "", kind="question", environment=environment(wants_json))
     parts: list[str] = []
-    job = cluster.wait(job.id, told=parts.append)
+    job = finished(cluster, job, parts.append)
     cluster.forget(job.id)
     return job, "".join(parts)
 

@@ -11,6 +11,7 @@ from tuner import spec
 from tuner.cli import asking, output
 from tuner.cluster import STUDY, Cluster, Job, Order, TakenError, digest, packed
 from tuner.cluster import address as address_of
+from tuner.cluster import follow as followed
 from tuner.errors import UsageError
 from tuner.home import check_name
 from tuner.tracking import destination
@@ -60,19 +61,30 @@ def send_resume(cluster: Cluster, name: str, overrides: Sequence[str], how: Send
 
 
 def logs(name: str, address: str | None, follow: bool) -> None:
-    """Print what a study's latest job has written."""
+    """Print what a study's latest job has written; with `follow` also what it and the next ones write to the end."""
     cluster = Cluster(address_of(address))
-    for text in cluster.output(cluster.current(name).id, follow=follow):
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    job = cluster.current(name)
+    if follow:
+        followed(cluster, job, _show, _note)
+    else:
+        _show(cluster.output(job.id))
 
 
 def wait(name: str, address: str | None, seconds: float | None, as_json: bool) -> int:
     """Wait for a study's latest job, and return its exit code."""
     cluster = Cluster(address_of(address))
-    job = cluster.wait(cluster.current(name).id, seconds)
+    job = followed(cluster, cluster.current(name), None, _note, seconds)
     asking.tell(job, as_json)
     return asking.exit_code(job) if job.is_over else _TIME_IS_UP
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _note(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
 
 
 def _joined_or_sent(
@@ -150,7 +162,7 @@ def _follow(cluster: Cluster, job: Job, *, joined: bool, no_wait: bool, as_json:
         stream.flush()
 
     try:
-        job = cluster.wait(job.id, told=told)
+        job = followed(cluster, job, told, _note)
     except KeyboardInterrupt:
         sys.stderr.write(f"\nthe job goes on; to follow it: tuner logs -f {job.study} {here}; to stop it: tuner stop\n")
         raise
