@@ -71,9 +71,9 @@ class Jobs:
 
 
 @contextmanager
-def serving() -> Iterator[Jobs]:
+def serving(table: Jobs | None = None) -> Iterator[Jobs]:
     """Serve a table of jobs while the block runs."""
-    table = Jobs()
+    table = Jobs() if table is None else table
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:

@@ -32,17 +32,51 @@ def stop(name: str, address: str | None, by: str, as_json: bool) -> None:
         _stop_here(name, by, as_json)
         return
     cluster = Cluster(address_of(address))
-    note = ("stop", name, "--by", _whoever())
-    if not cluster.jobs(name):  # its job went with the head, and the supervisor would go on with it
-        _answer(cluster, note, wants_json=True)
-    job = cluster.current(name)
+    found = cluster.jobs(name)
+    if not found:  # its job went with the head, and the supervisor would go on with it
+        _leave_there(cluster, name, as_json)
+        return
+    job = found[-1]
     if not job.is_over:
-        _answer(cluster, note, wants_json=True)  # first, so that nobody goes on with it; it stops also without
+        _note_stop(cluster, name)  # first, so that nobody goes on with it; it stops also without
         cluster.stop(job.id)
         job = finished(cluster, job, seconds=_STOP_SECONDS)
     if not job.is_over:
         raise ServiceError(f"job {job.id} has been asked to stop, and still runs after {_STOP_SECONDS:.0f} seconds")
     tell(job, as_json)
+
+
+def _leave_there(cluster: Cluster, name: str, as_json: bool) -> None:
+    """Let nobody go on with a study that has no job.
+
+    Raises:
+        UsageError: the cluster has no such study.
+        ServiceError: it could not be noted.
+    """
+    found = _note_stop(cluster, name)
+    if found is None:
+        raise ServiceError(f"study {name} has no job on {cluster.address}, and that it is to stop could not be noted")
+    if not found.get("stored"):
+        raise UsageError(
+            f"the cluster at {cluster.address} has no study {name}; see `tuner ls --address {cluster.address}`"
+        )
+    if output.wants_json(as_json):
+        output.print_json(found)
+    else:
+        output.print_tables(
+            f"study {name} has no job; nobody goes on with it by himself; to go on: tuner resume {name}"
+        )
+
+
+def _note_stop(cluster: Cluster, name: str) -> dict[str, Any] | None:
+    """Note on the cluster that a study is to stop; return its answer, none where it could not, which is said."""
+    job, text = _answer(cluster, ("stop", name, "--by", _whoever()), wants_json=True)
+    found: dict[str, Any] | None = document(text)
+    if job.state == "succeeded" and found is not None:
+        return found
+    words = text.strip() or job.message
+    sys.stderr.write(f"warning: that study {name} is to stop could not be noted, so it may be gone on with: {words}\n")
+    return None
 
 
 def remove(name: str, address: str | None, *, yes: bool, by: str, as_json: bool) -> int:
@@ -146,10 +180,10 @@ def _stop_here(name: str, by: str, as_json: bool) -> None:
         supervision.note("stop", name, by)
     else:
         lease.stop_driver(name)
-    if storage.exists(name):
+    if stored := storage.exists(name):
         supervision.leave(name)
     if output.wants_json(as_json):
-        output.print_json({"study": name, "asked_to_stop": True})
+        output.print_json({"study": name, "asked_to_stop": True, "stored": stored})
     else:
         output.print_tables(f"study {name} is asked to stop; to go on: tuner resume {name}")
 

@@ -83,11 +83,10 @@ class Cluster:
     def jobs(self, name: str | None = None, kind: str = "study") -> list[Job]:
         """Return the jobs of a study, or of all, the oldest first."""
         with self._told():
-            found = [
-                one for one in self._client.list_jobs() if one.submission_id and jobs.KIND_KEY in (one.metadata or {})
-            ]
-        ours = [jobs.read(one) for one in found if one.metadata[jobs.KIND_KEY] == kind]
-        return sorted((one for one in ours if name in {None, one.study}), key=lambda one: (one.started or 0.0, one.id))
+            found = [one for one in self._client.list_jobs() if one.submission_id and one.metadata]
+        ours = [jobs.read(one) for one in found if one.metadata.get(jobs.KIND_KEY) == kind]
+        asked = [one for one in ours if name in {None, one.study}]
+        return sorted(asked, key=lambda one: (one.started or 0.0, jobs.number(one)))
 
     def job(self, identifier: str) -> Job:
         """Return one job as it stands.
