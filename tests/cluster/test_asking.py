@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.cluster.jobs_api import Jobs, serving
-from tuner.cli import asking
+from tuner.cli import asking, output
 from tuner.cli.cluster import Sending, send_resume
 from tuner.errors import ServiceError, UsageError
 
@@ -33,8 +33,12 @@ def stopping(says: str, status: str = "SUCCEEDED") -> AbstractContextManager[Job
     return serving(Answering(says, status))
 
 
+def marked(document: str) -> str:
+    return f"{output.MARK}\n{document}\n{output.MARK}\n"
+
+
 def noted(*, stored: bool) -> str:
-    return json.dumps({"study": "one", "asked_to_stop": True, "stored": stored})
+    return marked(json.dumps({"study": "one", "asked_to_stop": True, "stored": stored}))
 
 
 def test_a_study_whose_job_was_forgotten_is_left_alone_and_that_is_told(capsys: pytest.CaptureFixture[str]):
@@ -62,3 +66,14 @@ def test_a_job_is_stopped_also_where_that_could_not_be_noted_which_is_said(capsy
     said = capsys.readouterr()
     assert json.loads(said.out)["state"] == "stopped"
     assert "could not be noted" in said.err
+
+
+@pytest.mark.parametrize("found", [{"study": "one"}, [{"study": "one"}, {"study": "two"}], []])
+def test_the_tuners_document_is_told_from_what_the_users_code_prints(
+    found: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(*next(iter(asking.environment(as_json=True).items())))
+    output.print_json(found)
+    printed = capsys.readouterr().out
+    assert asking.document(f'[1, 2]\n{{"loss": 3}}\n{printed}warning: slow\n{{"at": "exit"}}\n') == found
+    assert asking.document('[1, 2]\n{"loss": 3}\n') is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -145,22 +146,15 @@ def json_flag(wanted: bool) -> tuple[str, ...]:
 def environment(as_json: bool) -> dict[str, str]:
     """Return what the job's output depends on."""
     if output.wants_json(as_json):
-        return {}
-    return {output.OUTPUT_VARIABLE: "people", "COLUMNS": str(shutil.get_terminal_size().columns)}
+        return {output.OUTPUT_VARIABLE: output.MARKED}
+    return {output.OUTPUT_VARIABLE: output.PEOPLE, "COLUMNS": str(shutil.get_terminal_size().columns)}
 
 
 def document(text: str) -> Any:
-    """Return the JSON document that stands in a job's output, on lines of its own; None where there is none."""
-    decoder, lines = json.JSONDecoder(), text.splitlines(keepends=True)
-    start = 0
-    for line in lines:
-        if line.startswith(("{", "[")):
-            try:
-                return decoder.raw_decode(text, start)[0]
-            except ValueError:
-                pass
-        start += len(line)
-    return None
+    """Return the last JSON document that a job has marked as its own in its output; None where there is none."""
+    mark = re.escape(output.MARK)
+    found = re.findall(rf"^{mark}$(.*?)^{mark}$", text, flags=re.MULTILINE | re.DOTALL)
+    return json.loads(found[-1]) if found else None
 
 
 def _answer(
