@@ -131,3 +131,23 @@ def test_a_job_of_another_version_is_refused():
         done = run_job(folder)
     assert done.returncode == 2
     assert "sent by tuner 0.0.0" in done.stderr
+
+
+def test_code_of_another_python_is_refused_and_nothing_else_of_it(tmp_path: Path):
+    for code, refused in ((tmp_path, True), (None, False)):
+        with packed(Order(("ls",), python="2.7"), None, code) as folder:
+            done = run_job(folder)
+        assert (done.returncode, "sent from Python 2.7" in done.stderr) == ((2, True) if refused else (0, False))
+
+
+def test_a_job_without_code_goes_on_with_the_code_that_an_earlier_one_brought(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv(
+        "RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"runtime_env": {"working_dir": "gcs://of_the_job.zip"}})
+    )
+    with packed(Order(("resume", "mine"))) as folder:
+        kept = folder / "home" / "studies" / "mine" / "code"
+        (kept / "tuner").mkdir(parents=True)
+        (kept / "tuner" / "__init__.py").touch()
+        (kept / "tuner" / "__main__.py").write_text("import os; print(os.environ['RAY_JOB_CONFIG_JSON_ENV_VAR'])")
+        done = run_job(folder)
+        assert json.loads(done.stdout) == {"runtime_env": {"working_dir": str(kept)}}, done.stderr

@@ -9,7 +9,7 @@ import pytest
 from tests.search.conftest import begin
 from tuner.cli.supervise import MOST_FAILURES, QUICK_SECONDS, failures
 from tuner.cluster import Job
-from tuner.home import home, study_directory
+from tuner.home import home, kept_code
 from tuner.results import StudyState
 from tuner.search import storage, supervision
 from tuner.search.lease import only_driver
@@ -122,7 +122,7 @@ def test_the_code_that_came_with_a_job_is_kept_and_only_replaced_by_other_code(l
     supervision.keep_code("one")
     monkeypatch.delenv(supervision.CODE_VARIABLE)
     supervision.keep_code("one")
-    kept = study_directory("one") / supervision.CODE
+    kept = kept_code("one")
     assert [path.read_text() for path in kept.iterdir()] == ["first"]
 
 

@@ -15,9 +15,8 @@ from tuner.cli import cluster as jobs
 from tuner.cluster import Cluster, Job, digest
 from tuner.cluster import address as address_of
 from tuner.errors import TunerError
-from tuner.home import study_directory
 from tuner.search import stored, supervision
-from tuner.search.supervision import CODE, CutOff
+from tuner.search.supervision import CutOff
 
 LOOK_SECONDS = 10.0
 
@@ -89,9 +88,8 @@ def _go_on(cluster: Cluster, lost: CutOff, job: Job | None, failed: int) -> bool
         supervision.give_up(lost.name, why)
         _say(f"study {lost.name}: given up: {why}")
         return False
-    code = study_directory(lost.name) / CODE
-    sending, source = jobs.Sending(code if code.is_dir() else None), stored.source(lost.name)
-    sent = jobs.send_resume(cluster, lost.name, (), sending, "" if source is None else digest(source))
+    source = stored.source(lost.name)
+    sent = jobs.send_resume(cluster, lost.name, (), jobs.Sending(), "" if source is None else digest(source))
     supervision.attempted(lost.name, sent.id, failed)
     _say(f"study {lost.name}: its driver is gone; job {sent.id} goes on with it")
     return True

@@ -18,6 +18,9 @@ FOLDER = "tuner-job"
 ORDER, STUDY = f"{FOLDER}/order.json", f"{FOLDER}/study.yaml"
 """Where they lie in the job's working directory."""
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""The Python that runs here, as far as code can tell it."""
+
 MOST_BYTES = 100 * 2**20
 """What Ray takes as a working directory."""
 
@@ -28,12 +31,13 @@ _SHOWN = 5
 class Order:
     """What a job is to do: `tuner` with these arguments. `version` is that of the tuner that ordered it.
 
-    `has_code` says that somebody's own code travels along.
+    `has_code` says that somebody's own code travels along, which was written for `python`.
     """
 
     arguments: tuple[str, ...]
     version: str = version("mixup-tuner")
     has_code: bool = False
+    python: str = PYTHON
 
     def as_json(self) -> str:
         """Return it as the text that travels."""
@@ -48,7 +52,8 @@ def read(path: Path) -> Order:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Order(tuple(map(str, found["arguments"])), str(found["version"]), bool(found.get("has_code")))
+        arguments, has_code = tuple(map(str, found["arguments"])), bool(found.get("has_code"))
+        return Order(arguments, str(found["version"]), has_code, str(found.get("python", "another version")))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no order of the tuner: {error}") from error
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import optuna
 
 from tuner.errors import ServiceError
-from tuner.home import home, study_directory
+from tuner.home import home, kept_code
 from tuner.results import StudyState
 from tuner.search import lease, storage, stored
 
@@ -27,9 +27,6 @@ _JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 CODE_VARIABLE = "TUNER_JOB_CODE"
 """The folder in which a job's own code has arrived, where it brought some."""
-
-CODE = "code"
-"""What the folder is called that keeps it, in the study's own."""
 
 
 class Queued(NamedTuple):
@@ -141,7 +138,8 @@ def keep_code(name: str) -> None:
     came = os.environ.get(CODE_VARIABLE)
     if not came:
         return
-    kept, partial = study_directory(name) / CODE, study_directory(name) / f"{CODE}.partial"
+    kept = kept_code(name)
+    partial = kept.with_name(f"{kept.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(came, partial, symlinks=True)
     shutil.rmtree(kept, ignore_errors=True)
