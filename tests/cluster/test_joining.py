@@ -114,3 +114,16 @@ def test_the_next_job_has_the_next_number_also_of_a_study_that_was_removed(
     assert list(table.jobs) == ["tuner-study-digits-2"]
     submitted(table)
     assert list(table.jobs)[-1] == "tuner-study-digits-3"
+
+
+@pytest.mark.parametrize("link", ["http://user:secret@mlflow:5000", None])
+def test_who_does_not_wait_is_told_where_mlflow_is_if_that_is_known(
+    table: Jobs, link: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    if link is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", link)
+    submitted(table)
+    assert json.loads(capsys.readouterr().out)["mlflow"] == (link and "http://***@mlflow:5000")
+    monkeypatch.setenv("TUNER_OUTPUT", "people")
+    submitted(table, how=Sending())
+    assert ("MLflow: http://***@mlflow:5000" if link else "set MLFLOW_TRACKING_URI here") in capsys.readouterr().out

@@ -17,6 +17,7 @@ from tuner.home import check_name
 from tuner.tracking import destination
 
 _TIME_IS_UP = 4
+_NO_LINK = "set MLFLOW_TRACKING_URI here to the cluster's server as you reach it, and it is shown"
 
 
 class Sending(NamedTuple):
@@ -139,7 +140,8 @@ def _say_what_is_dropped(job: Job, mark: str | None, how: Sending) -> None:
 def _follow(cluster: Cluster, job: Job, *, joined: bool, no_wait: bool, as_json: bool) -> int:
     what = "joined" if joined else "submitted"
     here = f"--address {cluster.address}"
-    where = f"; MLflow: {destination().shown}" if destination().is_server else ""
+    link = destination().shown if destination().is_server else None
+    where = "" if link is None else f"; MLflow: {link}"
     sys.stderr.write(f"study {job.study}: {what} as job {job.id}{where}\n")
     if no_wait:
         more = [
@@ -148,9 +150,10 @@ def _follow(cluster: Cluster, job: Job, *, joined: bool, no_wait: bool, as_json:
             f"tuner stop {job.study} {here}",
         ]
         if output.wants_json(as_json):
-            output.print_json({**job.as_json(), "address": cluster.address, "joined": joined, "next": more})
+            beside = {"address": cluster.address, "mlflow": link, "joined": joined, "next": more}
+            output.print_json(job.as_json() | beside)
         else:
-            output.print_tables(*more)
+            output.print_tables(f"MLflow: {link or _NO_LINK}", *more)
         return 0
     wants_json = output.wants_json(as_json)
     parts: list[str] = []
