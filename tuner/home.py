@@ -43,6 +43,11 @@ def study_directory(name: str) -> Path:
     return studies_directory() / name
 
 
+def kept_code(name: str) -> Path:
+    """Return the folder that keeps the user's own code of a study that a cluster's job runs; it need not exist."""
+    return study_directory(name) / "code"
+
+
 def require_writable() -> None:
     """Check that TUNER_HOME can be written, before anything is loaded or started.
 

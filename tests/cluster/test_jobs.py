@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,42 @@ def test_nobody_gets_in_with_another_token(cluster, tmp_path):
     code, out, err = tuner(tmp_path, "ls", **cluster | {"RAY_AUTH_TOKEN_PATH": str(wrong)})
     assert (code, out) == (3, "")
     assert "refuses the token" in err
+
+
+OWN = """
+name: own
+trial:
+  dataset: digits
+  model: {import: my_models:Net, stages: [head]}
+  training: {epochs: 2}
+  mixing: {name: mixup, ratio: {name: beta, alpha: {low: 0.1, high: 1.0}}}
+search: {trials: 1}
+scheduler: {name: fifo}
+confirm: {seeds: 0}
+"""
+
+NET = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, image, classes):
+        super().__init__()
+        print("[1, 2]", flush=True)
+        self.head = nn.Linear(image.channels * image.height * image.width, classes)
+
+    def forward(self, images):
+        return self.head(images.flatten(1))
+"""
+
+
+def test_a_study_goes_on_with_its_own_code_also_where_none_is_sent_again(cluster, tmp_path):
+    own, study = tmp_path / "own", tmp_path / "own.yaml"
+    own.mkdir()
+    (own / ".gitignore").write_text("*.json\n*.yaml\n")
+    (own / "my_models.py").write_text(NET)
+    study.write_text(OWN)
+    here = cluster | {"PYTHONPATH": f"{own}{os.pathsep}{ROOT}"}
+    code, out, err = asked(tmp_path, here, "submit", str(study), "--working-dir", str(own), "--json")
+    assert (code, json.loads(out)["trials"]["complete"]) == (0, 1), err
+    code, out, err = tuner(tmp_path, "resume", "own", "--set", "search.trials=2", "--json", **cluster)
+    assert (code, json.loads(out)["trials"]["complete"]) == (0, 2), err

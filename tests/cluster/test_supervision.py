@@ -68,7 +68,7 @@ def test_a_study_goes_on_by_itself_when_its_driver_was_killed(cluster: Head):
     finally:
         supervisor.terminate()
         said = supervisor.communicate()[1]
-    assert "study killed: its driver is gone; job tuner-study-killed-2-" in said
+    assert "study killed: its driver is gone; job tuner-study-killed-2 " in said
     found = json.loads(cluster.asked("trials", "killed", "--json")[1])
     assert [(one["state"], one["epochs"]) for one in found] == [("complete", EPOCHS)] * TRIALS
     assert status(cluster, "killed")["state"] == "completed"

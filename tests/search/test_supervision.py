@@ -9,7 +9,7 @@ import pytest
 from tests.search.conftest import begin
 from tuner.cli.supervise import MOST_FAILURES, QUICK_SECONDS, failures
 from tuner.cluster import Job
-from tuner.home import home, study_directory
+from tuner.home import home, kept_code
 from tuner.results import StudyState
 from tuner.search import storage, supervision
 from tuner.search.lease import only_driver
@@ -83,7 +83,7 @@ def test_who_was_stopped_on_purpose_goes_on_only_when_asked_to_and_then_anew(loa
 def test_giving_up_is_said_until_somebody_goes_on(load, job):
     study = named(load, "one")
     supervision.attempted("one", "job-1", 2)
-    assert supervision.cut_off()[0][3:] == ("job-1", 2)
+    assert supervision.cut_off()[0][3:5] == ("job-1", 2)
     supervision.give_up("one", "its data are gone")
     assert names() == []
     assert "its data are gone" in supervision.notes("one")[0]
@@ -101,7 +101,16 @@ def test_failures_count_where_the_supervisors_own_job_failed_quickly():
     assert of("sent", "failed", QUICK_SECONDS + 1) == 0
     assert of("sent", "succeeded", 5.0) == 0
     assert of("somebody's", "failed", 5.0) == 0
-    assert failures(CutOff("one", 0.0, 0, "sent", 1), None) == 0
+    assert failures(CutOff("one", 0.0, 0, "", 0, died_at_work=True), None) == 0
+
+
+def test_failures_count_where_a_forgotten_job_ended_at_work_before_it_got_anywhere():
+    def of(*, has_progressed: bool, died_at_work: bool) -> int:
+        return failures(CutOff("one", 0.0, 0, "sent", 1, has_progressed, died_at_work), None)
+
+    assert of(has_progressed=False, died_at_work=True) == 2
+    assert of(has_progressed=False, died_at_work=False) == 1
+    assert of(has_progressed=True, died_at_work=True) == 0
 
 
 def test_the_code_that_came_with_a_job_is_kept_and_only_replaced_by_other_code(load, job, tmp_path, monkeypatch):
@@ -113,7 +122,7 @@ def test_the_code_that_came_with_a_job_is_kept_and_only_replaced_by_other_code(l
     supervision.keep_code("one")
     monkeypatch.delenv(supervision.CODE_VARIABLE)
     supervision.keep_code("one")
-    kept = study_directory("one") / supervision.CODE
+    kept = kept_code("one")
     assert [path.read_text() for path in kept.iterdir()] == ["first"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 from tuner import spec
 from tuner.cli import output
-from tuner.cluster import STUDY, Cluster, Job, Order, is_meant, packed
+from tuner.cluster import STUDY, Cluster, Job, Order, finished, is_meant, packed
 from tuner.cluster import address as address_of
 from tuner.errors import ServiceError, UsageError
 from tuner.home import check_name
@@ -32,17 +33,51 @@ def stop(name: str, address: str | None, by: str, as_json: bool) -> None:
         _stop_here(name, by, as_json)
         return
     cluster = Cluster(address_of(address))
-    note = ("stop", name, "--by", _whoever())
-    if not cluster.jobs(name):  # its job went with the head, and the supervisor would go on with it
-        _answer(cluster, note, wants_json=True)
-    job = cluster.current(name)
+    found = cluster.jobs(name)
+    if not found:  # its job went with the head, and the supervisor would go on with it
+        _leave_there(cluster, name, as_json)
+        return
+    job = found[-1]
     if not job.is_over:
-        _answer(cluster, note, wants_json=True)  # first, so that nobody goes on with it; it stops also without
+        _note_stop(cluster, name)  # first, so that nobody goes on with it; it stops also without
         cluster.stop(job.id)
-        job = cluster.wait(job.id, _STOP_SECONDS)
+        job = finished(cluster, job, seconds=_STOP_SECONDS)
     if not job.is_over:
         raise ServiceError(f"job {job.id} has been asked to stop, and still runs after {_STOP_SECONDS:.0f} seconds")
     tell(job, as_json)
+
+
+def _leave_there(cluster: Cluster, name: str, as_json: bool) -> None:
+    """Let nobody go on with a study that has no job.
+
+    Raises:
+        UsageError: the cluster has no such study.
+        ServiceError: it could not be noted.
+    """
+    found = _note_stop(cluster, name)
+    if found is None:
+        raise ServiceError(f"study {name} has no job on {cluster.address}, and that it is to stop could not be noted")
+    if not found.get("stored"):
+        raise UsageError(
+            f"the cluster at {cluster.address} has no study {name}; see `tuner ls --address {cluster.address}`"
+        )
+    if output.wants_json(as_json):
+        output.print_json(found)
+    else:
+        output.print_tables(
+            f"study {name} has no job; nobody goes on with it by himself; to go on: tuner resume {name}"
+        )
+
+
+def _note_stop(cluster: Cluster, name: str) -> dict[str, Any] | None:
+    """Note on the cluster that a study is to stop; return its answer, none where it could not, which is said."""
+    job, text = _answer(cluster, ("stop", name, "--by", _whoever()), wants_json=True)
+    found: dict[str, Any] | None = document(text)
+    if job.state == "succeeded" and found is not None:
+        return found
+    words = text.strip() or job.message
+    sys.stderr.write(f"warning: that study {name} is to stop could not be noted, so it may be gone on with: {words}\n")
+    return None
 
 
 def remove(name: str, address: str | None, *, yes: bool, by: str, as_json: bool) -> int:
@@ -58,7 +93,7 @@ def remove(name: str, address: str | None, *, yes: bool, by: str, as_json: bool)
         raise UsageError(f"study {name} is running; first: tuner stop {name} --address {cluster.address}")
     code = ask(["rm", name, "--yes", "--by", _whoever()], address, as_json)
     if code == 0:
-        for job in jobs:
+        for job in jobs[:-1]:  # the last one keeps the number: Ray would add the next job's output to that of its first
             cluster.forget(job.id)
     return code
 
@@ -111,22 +146,15 @@ def json_flag(wanted: bool) -> tuple[str, ...]:
 def environment(as_json: bool) -> dict[str, str]:
     """Return what the job's output depends on."""
     if output.wants_json(as_json):
-        return {}
-    return {output.OUTPUT_VARIABLE: "people", "COLUMNS": str(shutil.get_terminal_size().columns)}
+        return {output.OUTPUT_VARIABLE: output.MARKED}
+    return {output.OUTPUT_VARIABLE: output.PEOPLE, "COLUMNS": str(shutil.get_terminal_size().columns)}
 
 
 def document(text: str) -> Any:
-    """Return the JSON document that stands in a job's output, on lines of its own; None where there is none."""
-    decoder, lines = json.JSONDecoder(), text.splitlines(keepends=True)
-    start = 0
-    for line in lines:
-        if line.startswith(("{", "[")):
-            try:
-                return decoder.raw_decode(text, start)[0]
-            except ValueError:
-                pass
-        start += len(line)
-    return None
+    """Return the last JSON document that a job has marked as its own in its output; None where there is none."""
+    mark = re.escape(output.MARK)
+    found = re.findall(rf"^{mark}$(.*?)^{mark}$", text, flags=re.MULTILINE | re.DOTALL)
+    return json.loads(found[-1]) if found else None
 
 
 def _answer(
@@ -136,7 +164,7 @@ def _answer(
     with packed(Order((*arguments, *json_flag(wants_json))), study_file) as folder:
         job = cluster.submit(arguments[0], folder, "", kind="question", environment=environment(wants_json))
     parts: list[str] = []
-    job = cluster.wait(job.id, told=parts.append)
+    job = finished(cluster, job, parts.append)
     cluster.forget(job.id)
     return job, "".join(parts)
 
@@ -146,10 +174,10 @@ def _stop_here(name: str, by: str, as_json: bool) -> None:
         supervision.note("stop", name, by)
     else:
         lease.stop_driver(name)
-    if storage.exists(name):
+    if stored := storage.exists(name):
         supervision.leave(name)
     if output.wants_json(as_json):
-        output.print_json({"study": name, "asked_to_stop": True})
+        output.print_json({"study": name, "asked_to_stop": True, "stored": stored})
     else:
         output.print_tables(f"study {name} is asked to stop; to go on: tuner resume {name}")
 

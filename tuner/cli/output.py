@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 
 OUTPUT_VARIABLE = "TUNER_OUTPUT"
-"""Set to `people`, tables are printed where standard output is no terminal: a job's output, which people read."""
+"""How a job prints: `people` has tables where standard output is no terminal, `marked` a document between marks."""
+
+PEOPLE, MARKED = "people", "marked"
+
+MARK = "#-- the tuner's JSON document --#"
+"""A line before and after it, where other output stands beside it; JSON has no such line, nor has a user's own."""
 
 
 def wants_json(flag: bool) -> bool:
     """Tell whether to print JSON: asked for, or standard output is no terminal."""
-    return flag or not (sys.stdout.isatty() or os.environ.get(OUTPUT_VARIABLE) == "people")
+    return flag or not (sys.stdout.isatty() or os.environ.get(OUTPUT_VARIABLE) == PEOPLE)
 
 
 def print_json(document: Any) -> None:
@@ -29,7 +34,10 @@ def print_json(document: Any) -> None:
         text = "[" + ",".join(f"\n{json.dumps(item, ensure_ascii=False, allow_nan=False)}" for item in plain) + "\n]"
     else:
         text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write(f"{text}\n")
+    if os.environ.get(OUTPUT_VARIABLE) == MARKED:
+        text = f"{MARK}\n{text}\n{MARK}"
+    sys.stdout.write(f"{text}\n")  # in one piece: of a job, what others write comes before or after
+    sys.stdout.flush()
 
 
 def print_tables(*renderables: RenderableType) -> None:

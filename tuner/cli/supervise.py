@@ -12,12 +12,11 @@ import time
 from pathlib import Path
 
 from tuner.cli import cluster as jobs
-from tuner.cluster import Cluster, Job
+from tuner.cluster import Cluster, Job, digest
 from tuner.cluster import address as address_of
 from tuner.errors import TunerError
-from tuner.home import study_directory
-from tuner.search import supervision
-from tuner.search.supervision import CODE, CutOff
+from tuner.search import stored, supervision
+from tuner.search.supervision import CutOff
 
 LOOK_SECONDS = 10.0
 
@@ -50,43 +49,59 @@ def supervise(address: str | None, *, once: bool) -> None:
 
 
 def look(cluster: Cluster) -> None:
-    """Send a job for each study that was cut off and has none.
+    """Send a job for each study that was cut off and has none; those that may have killed the head one at a time.
 
     Raises:
         ServiceError: the cluster or the storage is out of reach.
     """
-    for lost in supervision.cut_off():
-        job = next(reversed(cluster.jobs(lost.name)), None)
-        if job is None or job.is_over:
-            _go_on(cluster, lost, job)
+    cut_off = {lost: next(reversed(cluster.jobs(lost.name)), None) for lost in supervision.cut_off()}
+    idle = {lost: job for lost, job in cut_off.items() if job is None or job.is_over}
+    is_any_tried = bool(supervision.tried(QUICK_SECONDS) - {lost.name for lost in idle})
+    for lost, job in idle.items():
+        failed = failures(lost, job)
+        is_suspect = job is None and failed > 0
+        if not (is_suspect and is_any_tried):
+            is_any_tried |= _go_on(cluster, lost, job, failed) and is_suspect
 
 
 def failures(lost: CutOff, job: Job | None) -> int:
-    """Return how many of the supervisor's own jobs for a study failed quickly in a row, `job` being its latest."""
+    """Return how many of the supervisor's own jobs for a study got nowhere in a row, `job` being its latest.
+
+    One that the cluster has forgotten got nowhere where its driver was cut off at work before it stored an epoch: it
+    may be what killed the head. A driver that waited, or that was told to end, is no sign of either.
+    """
+    if job is None and lost.job:
+        return 0 if lost.has_progressed else lost.failures + lost.died_at_work
     if job is None or job.id != lost.job or job.state != "failed":
         return 0
     return lost.failures + 1 if (job.ended or 0.0) - (job.started or 0.0) < QUICK_SECONDS else 0
 
 
-def _go_on(cluster: Cluster, lost: CutOff, job: Job | None) -> None:
+def _go_on(cluster: Cluster, lost: CutOff, job: Job | None, failed: int) -> bool:
+    """Send a job that goes on with a study, unless it was stopped or failed too often; tell whether one was sent."""
     if job is not None and job.state == "stopped":
         supervision.leave(lost.name)
         _say(f"study {lost.name}: was stopped on purpose; left alone")
-        return
-    failed = failures(lost, job)
-    if job is not None and failed >= MOST_FAILURES:
-        why = f"{failed} jobs in a row failed within {QUICK_SECONDS:g} seconds, the last is {job.id}: {_why(job)}"
+        return False
+    if failed >= MOST_FAILURES:
+        why = _why(lost, job, failed)
         supervision.give_up(lost.name, why)
         _say(f"study {lost.name}: given up: {why}")
-        return
-    code = study_directory(lost.name) / CODE
-    sent = jobs.send_resume(cluster, lost.name, (), jobs.Sending(code if code.is_dir() else None))
+        return False
+    source = stored.source(lost.name)
+    sent = jobs.send_resume(cluster, lost.name, (), jobs.Sending(), "" if source is None else digest(source))
     supervision.attempted(lost.name, sent.id, failed)
     _say(f"study {lost.name}: its driver is gone; job {sent.id} goes on with it")
+    return True
 
 
-def _why(job: Job) -> str:
-    return " ".join(job.message.split())[-300:] or f"exit code {job.exit_code}"
+def _why(lost: CutOff, job: Job | None, failed: int) -> str:
+    if job is None:
+        return (
+            f"{failed} jobs in a row ended with the cluster's head before an epoch was stored, the last is {lost.job}"
+        )
+    words = " ".join(job.message.split())[-300:] or f"exit code {job.exit_code}"
+    return f"{failed} jobs in a row failed within {QUICK_SECONDS:g} seconds, the last is {job.id}: {words}"
 
 
 def _say(words: str) -> None:

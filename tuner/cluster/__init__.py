@@ -5,7 +5,22 @@ stands in a file of that folder. So nothing that a user wrote ever reaches a she
 """
 
 from tuner.cluster.address import address, is_meant
-from tuner.cluster.client import Cluster, Job, digest
+from tuner.cluster.client import Cluster
+from tuner.cluster.following import finished, follow
+from tuner.cluster.jobs import Job, LostError, TakenError, digest
 from tuner.cluster.parcel import STUDY, Order, packed
 
-__all__ = ["STUDY", "Cluster", "Job", "Order", "address", "digest", "is_meant", "packed"]
+__all__ = [
+    "STUDY",
+    "Cluster",
+    "Job",
+    "LostError",
+    "Order",
+    "TakenError",
+    "address",
+    "digest",
+    "finished",
+    "follow",
+    "is_meant",
+    "packed",
+]

@@ -2,66 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tuner.cluster import jobs
+from tuner.cluster.jobs import Job, LostError, TakenError
 from tuner.errors import ServiceError, UsageError
 
 ENTRYPOINT = "python -m tuner.cluster.job"
 
-STUDY_KEY, DIGEST_KEY, KIND_KEY = "tuner.study", "tuner.digest", "tuner.kind"
-"""Metadata of the jobs that are ours; `kind` is `study` or `question`."""
-
 _STOP_SECONDS = 90
 """What a driver has to end in after it was asked to, before it is killed."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
-_MOST_REFUSALS = 12  # of a server that was there: a minute
-
 _TALKATIVE = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging")
 _NOT_READY = "No available agent"  # a head that has just started
-_READY_SECONDS = 60.0
-
-_STATES = {
-    "PENDING": "waiting",
-    "RUNNING": "running",
-    "SUCCEEDED": "succeeded",
-    "FAILED": "failed",
-    "STOPPED": "stopped",
-}
-ENDED = frozenset({"succeeded", "failed", "stopped"})
-
-
-@dataclass(frozen=True)
-class Job:
-    """One job of a study: `state` is waiting, running, succeeded, failed or stopped; times are seconds since 1970."""
-
-    id: str
-    study: str
-    state: str
-    digest: str
-    exit_code: int | None
-    message: str
-    started: float | None
-    ended: float | None
-
-    @property
-    def is_over(self) -> bool:
-        """Tell whether it has ended."""
-        return self.state in ENDED
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return {key: value for key, value in vars(self).items() if key != "digest"}
+_READY_SECONDS, _PAUSE_SECONDS = 60.0, 5.0
+_TAKEN, _UNKNOWN = "already exists", "status code 404"
 
 
 class Cluster:
@@ -82,43 +43,64 @@ class Cluster:
         self._refuse_other_ray()
 
     def submit(
-        self, name: str, folder: Path, digest: str, *, kind: str = "study", environment: Mapping[str, str]
+        self,
+        name: str,
+        folder: Path,
+        digest: str,
+        *,
+        kind: str = "study",
+        priority: int | None = None,
+        environment: Mapping[str, str],
     ) -> Job:
         """Send a parcel as a study's next job.
 
         Raises:
+            TakenError: somebody else has sent it just now.
             ServiceError: the cluster does not take it.
         """
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_SECONDS), "PYTHONUNBUFFERED": "1", **environment}
-        metadata = {STUDY_KEY: name, DIGEST_KEY: digest, KIND_KEY: kind}
-        deadline = time.monotonic() + _READY_SECONDS
+        deadline, identifier = time.monotonic() + _READY_SECONDS, self._next_id(name, kind)
         while True:
             try:
                 with self._told():
-                    identifier = self._client.submit_job(
+                    self._client.submit_job(
                         entrypoint=ENTRYPOINT,
-                        submission_id=self._next_id(name, kind),
+                        submission_id=identifier,
                         runtime_env={"working_dir": str(folder), "env_vars": variables},
-                        metadata=metadata,
+                        metadata=jobs.metadata(name, digest, kind, priority),
                     )
             except ServiceError as error:
+                if _TAKEN in str(error):
+                    raise TakenError(
+                        f"study {name} has been sent to {self.address} as job {identifier} just now"
+                    ) from error
                 if _NOT_READY not in str(error) or time.monotonic() > deadline:
                     raise
-                time.sleep(_LONGEST_PAUSE)
+                time.sleep(_PAUSE_SECONDS)
             else:
                 return self.job(identifier)
 
     def jobs(self, name: str | None = None, kind: str = "study") -> list[Job]:
         """Return the jobs of a study, or of all, the oldest first."""
         with self._told():
-            found = [one for one in self._client.list_jobs() if one.submission_id and KIND_KEY in (one.metadata or {})]
-        ours = [_job(one) for one in found if one.metadata[KIND_KEY] == kind]
-        return sorted((one for one in ours if name in {None, one.study}), key=lambda one: (one.started or 0.0, one.id))
+            found = [one for one in self._client.list_jobs() if one.submission_id and one.metadata]
+        ours = [jobs.read(one) for one in found if one.metadata.get(jobs.KIND_KEY) == kind]
+        asked = [one for one in ours if name in {None, one.study}]
+        return sorted(asked, key=lambda one: (one.started or 0.0, jobs.number(one)))
 
     def job(self, identifier: str) -> Job:
-        """Return one job as it stands."""
-        with self._told():
-            return _job(self._client.get_job_info(identifier))
+        """Return one job as it stands.
+
+        Raises:
+            LostError: the cluster does not know it.
+        """
+        try:
+            with self._told():
+                return jobs.read(self._client.get_job_info(identifier))
+        except ServiceError as error:
+            if _UNKNOWN in str(error):
+                raise LostError(f"the cluster at {self.address} has forgotten job {identifier}") from error
+            raise
 
     def current(self, name: str) -> Job:
         """Return a study's latest job.
@@ -134,36 +116,10 @@ class Cluster:
             )
         return found[-1]
 
-    def output(self, identifier: str, *, follow: bool) -> Iterator[str]:
-        """Yield what a job has written so far; with `follow` also what it writes until it ends."""
-        written, pause, refusals = 0, _FIRST_PAUSE, 0
-        while True:
-            try:
-                over = self.job(identifier).is_over  # asked first, so that its last words are not missed
-                with self._told():
-                    text = str(self._client.get_job_logs(identifier))
-            except ServiceError:
-                refusals += 1
-                if not follow or refusals > _MOST_REFUSALS:
-                    raise
-                over, text = False, ""
-            else:
-                refusals = 0
-            if len(text) > written:
-                yield text[written:]
-                written, pause = len(text), _FIRST_PAUSE
-            if over or not follow:
-                return
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def wait(self, identifier: str, seconds: float | None = None, told: Callable[[str], object] | None = None) -> Job:
-        """Wait until a job is over, telling its output; return it as it stands then, or when the seconds are over."""
-        deadline = None if seconds is None else time.monotonic() + seconds
-        for text in self._until(identifier, deadline):
-            if told is not None:
-                told(text)
-        return self.job(identifier)
+    def output(self, identifier: str) -> str:
+        """Return what a job has written so far."""
+        with self._told():
+            return str(self._client.get_job_logs(identifier))
 
     def stop(self, identifier: str) -> None:
         """Ask a job's driver to end as by Ctrl-C; Ray kills it where it has not after a minute and a half."""
@@ -175,18 +131,14 @@ class Cluster:
         with self._told():
             self._client.delete_job(identifier)
 
-    def _until(self, identifier: str, deadline: float | None) -> Iterator[str]:
-        yield from self.output(identifier, follow=deadline is None)
-        while deadline is not None and time.monotonic() < deadline and not self.job(identifier).is_over:
-            time.sleep(_FIRST_PAUSE)
-
     def _next_id(self, name: str, kind: str) -> str:
-        """Return an id that no job ever had: Ray keeps the output of those that were forgotten, and would add to it."""
-        stem = f"tuner-{kind}-{name}-"
-        with self._told():
-            taken = [one.submission_id or "" for one in self._client.list_jobs()]
-        numbers = [int(found[1]) for one in taken if (found := re.fullmatch(rf"{re.escape(stem)}(\d+)-[0-9a-f]+", one))]
-        return f"{stem}{max(numbers, default=0) + 1}-{secrets.token_hex(3)}"
+        """Return the id of a study's next job, the same to all who ask at once: Ray takes one of them.
+
+        A question is nobody else's and forgotten at once; Ray would add its output to that of an earlier one.
+        """
+        if kind != "study":
+            return f"tuner-{kind}-{name}-{secrets.token_hex(6)}"
+        return f"tuner-{kind}-{name}-{max((jobs.number(one) for one in self.jobs(name)), default=0) + 1}"
 
     def _refuse_other_ray(self) -> None:
         """Refuse a cluster whose Ray is of another minor version: its jobs may not understand each other.
@@ -218,25 +170,6 @@ class Cluster:
             raise ServiceError(f"no Ray cluster answers at {self.address}: {_first_line(error)}") from error
         except RuntimeError as error:
             raise ServiceError(f"the cluster at {self.address} refuses: {_first_line(error)}") from error
-
-
-def digest(text: str) -> str:
-    """Return what tells one study file from another."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _job(found: Any) -> Job:
-    metadata = found.metadata or {}
-    return Job(
-        found.submission_id,
-        metadata.get(STUDY_KEY, ""),
-        _STATES[str(found.status.value)],
-        metadata.get(DIGEST_KEY, ""),
-        found.driver_exit_code,
-        found.message or "",
-        found.start_time / 1000 if found.start_time else None,
-        found.end_time / 1000 if found.end_time else None,
-    )
 
 
 def _prepare() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,28 +11,33 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
+from tuner.cluster import code
 from tuner.errors import UsageError
 
 FOLDER = "tuner-job"
 ORDER, STUDY = f"{FOLDER}/order.json", f"{FOLDER}/study.yaml"
 """Where they lie in the job's working directory."""
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""The Python that runs here, as far as code can tell it."""
+
 MOST_BYTES = 100 * 2**20
 """What Ray takes as a working directory."""
 
-_ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.pyc", ".*_cache", "tuner-home", FOLDER)
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Order:
     """What a job is to do: `tuner` with these arguments. `version` is that of the tuner that ordered it.
 
-    `has_code` says that somebody's own code travels along.
+    `has_code` says that somebody's own code travels along, which was written for `python`.
     """
 
     arguments: tuple[str, ...]
     version: str = version("mixup-tuner")
     has_code: bool = False
+    python: str = PYTHON
 
     def as_json(self) -> str:
         """Return it as the text that travels."""
@@ -48,7 +52,8 @@ def read(path: Path) -> Order:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Order(tuple(map(str, found["arguments"])), str(found["version"]), bool(found.get("has_code")))
+        arguments, has_code = tuple(map(str, found["arguments"])), bool(found.get("has_code"))
+        return Order(arguments, str(found["version"]), has_code, str(found.get("python", "another version")))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no order of the tuner: {error}") from error
 
@@ -62,9 +67,8 @@ def packed(order: Order, study_file: str | None = None, working_dir: Path | None
     """
     with tempfile.TemporaryDirectory(prefix="tuner-job-") as place:
         folder = Path(place) / "parcel"
-        if working_dir is None:
-            folder.mkdir()
-        else:
+        folder.mkdir()
+        if working_dir is not None:
             _copy(working_dir, folder)
         (folder / FOLDER).mkdir()
         order = replace(order, has_code=working_dir is not None)
@@ -77,17 +81,19 @@ def packed(order: Order, study_file: str | None = None, working_dir: Path | None
 def _copy(working_dir: Path, folder: Path) -> None:
     if not working_dir.is_dir():
         raise UsageError(f"--working-dir: there is no folder {str(working_dir)!r}")
-    size = sum(path.lstat().st_size for path in _files(working_dir))
-    if size > MOST_BYTES:
+    found = code.read(working_dir)
+    if found.bytes > MOST_BYTES:
         raise UsageError(
-            f"--working-dir: {working_dir} holds {size / 2**20:.0f} MiB, and a job takes {MOST_BYTES / 2**20:.0f}; "
-            "give a folder with your code alone, and put data where every worker sees it (a mounted path)"
+            f"--working-dir: {working_dir} holds {found.bytes / 2**20:.0f} MiB, and a job takes "
+            f"{MOST_BYTES / 2**20:.0f}; give a folder with your code alone, name the rest in its .gitignore or "
+            ".rayignore, and put data where every worker sees it (a mounted path)"
         )
-    shutil.copytree(working_dir, folder, ignore=_ignored, symlinks=True)
+    found.copy(folder)
+    if found.stays:
+        sys.stderr.write(f"--working-dir: {_some(found)} here, as .gitignore or .rayignore says\n")
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        left_out = _ignored(place, [*folders, *files])
-        folders[:] = [name for name in folders if name not in left_out]
-        yield from (Path(place) / name for name in files if name not in left_out)
+def _some(found: code.Code) -> str:
+    names = [str(path.relative_to(found.folder)) for path in found.stays]
+    shown, more = ", ".join(names[:_SHOWN]), len(names) - _SHOWN
+    return f"{shown} and {more} more stay" if more > 0 else f"{shown} {'stays' if len(names) == 1 else 'stay'}"

@@ -148,6 +148,13 @@ def is_driven(name: str) -> bool:
     return driver(name) is not None
 
 
+def died_at_work(name: str) -> bool:
+    """Tell whether the last driver of a study that nobody drives left without a word, and not while it waited."""
+    written = _cell(name).read()
+    known = None if written is None else holder.read(written.text)
+    return known is not None and (known.claim is None or known.claim.is_running)
+
+
 def claims(cluster: str) -> dict[str, Claim]:
     """Return what the studies that living drivers hold ask of the cluster at an address."""
     living = {name: _living(written) for name, written in _everything().items()}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import optuna
 
 from tuner.errors import ServiceError
-from tuner.home import home, study_directory
+from tuner.home import home, kept_code
 from tuner.results import StudyState
 from tuner.search import lease, storage, stored
 
@@ -28,9 +28,6 @@ _JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 CODE_VARIABLE = "TUNER_JOB_CODE"
 """The folder in which a job's own code has arrived, where it brought some."""
 
-CODE = "code"
-"""What the folder is called that keeps it, in the study's own."""
-
 
 class Queued(NamedTuple):
     """A study's place in the queue: since when, in seconds since 1970."""
@@ -40,13 +37,29 @@ class Queued(NamedTuple):
 
 
 class CutOff(NamedTuple):
-    """A study that lost its driver; `job` is the one that the supervisor sent last, after so many `failures`."""
+    """A study that lost its driver; `job` is the one that the supervisor sent last, after so many `failures`.
+
+    `has_progressed` says that an epoch was stored since it was sent, `died_at_work` that the last driver had no time to
+    leave and did not wait for its turn.
+    """
 
     name: str
     since: float
     priority: int
     job: str
     failures: int
+    has_progressed: bool = False
+    died_at_work: bool = False
+
+
+class _Attempt(NamedTuple):
+    """The supervisor's last job for a study, as it is stored: sent `at`, when `progress` epochs were stored."""
+
+    job: str = ""
+    failures: int = 0
+    progress: int = 0
+    at: float = 0.0
+    given_up: str | None = None
 
 
 def queued(study: optuna.Study, priority: int | None) -> Queued:
@@ -84,16 +97,29 @@ def cut_off() -> list[CutOff]:
     found = []
     for name in storage.names():
         attributes = storage.attributes(name)
-        place, attempts = attributes.get(_QUEUE, {}), attributes.get(_ATTEMPTS, {})
+        place = attributes.get(_QUEUE, {})
         if place.get("job") and "since" in place and not lease.is_driven(name):
-            job, failures = str(attempts.get("job", "")), int(attempts.get("failures", 0))
-            found.append(CutOff(name, float(place["since"]), int(place["priority"]), job, failures))
+            attempt = _Attempt(**attributes.get(_ATTEMPTS, {}))
+            since, priority = float(place["since"]), int(place["priority"])
+            further, died = _progress(name) > attempt.progress, lease.died_at_work(name)
+            found.append(CutOff(name, since, priority, attempt.job, attempt.failures, further, died))
     return sorted(found, key=lambda one: (-one.priority, one.since, one.name))
 
 
 def attempted(name: str, job: str, failures: int) -> None:
-    """Note which job goes on with a study, after so many that failed quickly."""
-    storage.set_state(storage.load(name), attempts={"job": job, "failures": failures})
+    """Note which job goes on with a study from where it stands, after so many that failed quickly."""
+    attempt = _Attempt(job, failures, _progress(name), time.time())
+    storage.set_state(storage.load(name), attempts=attempt._asdict())
+
+
+def tried(seconds: float) -> set[str]:
+    """Return the studies for which a job was sent after failures, no longer ago, and that have not progressed since."""
+    found = set()
+    for name in storage.names():
+        attempt = _Attempt(**storage.attributes(name).get(_ATTEMPTS, {}))
+        if attempt.failures and time.time() - attempt.at < seconds and _progress(name) <= attempt.progress:
+            found.add(name)
+    return found
 
 
 def give_up(name: str, why: str) -> None:
@@ -117,7 +143,8 @@ def keep_code(name: str) -> None:
     came = os.environ.get(CODE_VARIABLE)
     if not came:
         return
-    kept, partial = study_directory(name) / CODE, study_directory(name) / f"{CODE}.partial"
+    kept = kept_code(name)
+    partial = kept.with_name(f"{kept.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(came, partial, symlinks=True)
     shutil.rmtree(kept, ignore_errors=True)
@@ -143,6 +170,13 @@ def _take_away(study: optuna.Study) -> None:
     kept = study.user_attrs.get(_QUEUE)
     if kept is not None:
         storage.set_state(study, queue={"priority": kept["priority"]}, attempts={})
+
+
+def _progress(name: str) -> int:
+    """Return how many epochs are stored of a study, with those of its fresh seeds."""
+    study = storage.load(name)
+    parts = [one for one in (study, storage.confirmation_if_begun(study)) if one is not None]
+    return sum(len(trial.intermediate_values) for one in parts for trial in one.get_trials(deepcopy=False))
 
 
 def _is_job() -> bool:
