@@ -68,6 +68,15 @@ def test_a_job_is_stopped_also_where_that_could_not_be_noted_which_is_said(capsy
     assert "could not be noted" in said.err
 
 
+@pytest.mark.parametrize(("state", "questions"), [("FAILED", 1), ("SUCCEEDED", 0), ("STOPPED", 0)])
+def test_a_job_that_failed_is_not_tried_again_after_a_stop(state: str, questions: int):
+    with stopping(noted(stored=True)) as table:
+        job = send_resume(table.cluster(), "one", (), Sending(), "")
+        table.end(job.id, state, 3)
+        asking.stop("one", table.address, "", as_json=True)
+        assert sum("question" in identifier for identifier in table.logs) == questions
+
+
 @pytest.mark.parametrize("found", [{"study": "one"}, [{"study": "one"}, {"study": "two"}], []])
 def test_the_tuners_document_is_told_from_what_the_users_code_prints(
     found: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -42,6 +42,8 @@ def stop(name: str, address: str | None, by: str, as_json: bool) -> None:
         _note_stop(cluster, name)  # first, so that nobody goes on with it; it stops also without
         cluster.stop(job.id)
         job = finished(cluster, job, seconds=_STOP_SECONDS)
+    elif job.state == "failed":
+        _note_stop(cluster, name)  # the supervisor tries a failed job again
     if not job.is_over:
         raise ServiceError(f"job {job.id} has been asked to stop, and still runs after {_STOP_SECONDS:.0f} seconds")
     tell(job, as_json)
