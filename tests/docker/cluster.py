@@ -104,9 +104,10 @@ class Cluster:
         """Return how many processors each node of the cluster has for trials, as Ray knows it."""
         code = (
             "import json, ray; ray.init('auto', log_to_driver=False, logging_level='ERROR');"
-            "print(json.dumps([one['Resources'].get('CPU', 0) for one in ray.nodes() if one['Alive']]))"
+            "print('nodes', json.dumps([one['Resources'].get('CPU', 0) for one in ray.nodes() if one['Alive']]))"
         )
-        return sorted(json.loads(self.python_in("head", code).splitlines()[-1]))
+        (line,) = (line for line in self.python_in("head", code).splitlines() if line.startswith("nodes "))
+        return sorted(json.loads(line.removeprefix("nodes ")))
 
     def secret(self, service: str, path: str) -> str:
         return self.run_in(service, "cat", path).strip()
