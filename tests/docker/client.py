@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ class Client:
         """Wait for a study's job, which has to succeed."""
         code, out, err = self.run("wait", name, seconds=seconds)
         assert code == 0, f"{out}{err}{self.run('logs', name)[1][-4000:]}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of a process of theirs."""
+        own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
+        return own | self.settings()
 
     def settings(self) -> dict[str, str]:
         """Return the environment of somebody who has the token."""
