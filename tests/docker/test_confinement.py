@@ -38,6 +38,7 @@ def test_services_are_confined(cluster: Cluster, service: str):
 def test_the_image_runs_as_a_numbered_user_and_holds_no_tools_to_build_or_install_with(cluster: Cluster):
     settings = json.loads(docker("image", "inspect", "mixup-tuner:test"))[0]["Config"]
     assert settings["User"] == "10001:10001"
+    assert settings["Healthcheck"]["Test"] == ["CMD", "healthy"]
     assert settings["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
     names = "gcc cc c++ clang make ld pip pip3 uv git curl wget sudo"
     tools = f"for tool in {names}; do command -v $tool; done; python -m pip"
