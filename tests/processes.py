@@ -12,15 +12,15 @@ from tests.readme import ROOT
 TUNER = [sys.executable, "-c", "from tuner.cli import main; main()"]
 
 
-def start(home: Path, *arguments: str, **settings: str) -> subprocess.Popen[str]:
-    """Start `tuner` in the repository's folder, with nothing of the caller's Ray, MLflow and tuner settings.
+def start(home: Path, *arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.Popen[str]:
+    """Start `tuner`, by default in the repository's folder, with nothing of the caller's Ray, MLflow, tuner settings.
 
     Ray's workers give way to everything else by default, and starve where other work keeps a machine busy.
     """
     own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
     return subprocess.Popen(
         [*TUNER, *arguments],
-        cwd=ROOT,
+        cwd=cwd,
         env=own | {"TUNER_HOME": str(home), "RAY_worker_niceness": "0"} | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -104,33 +104,13 @@ class Cluster:
         """Return how many processors each node of the cluster has for trials, as Ray knows it."""
         code = (
             "import json, ray; ray.init('auto', log_to_driver=False, logging_level='ERROR');"
-            "print(json.dumps([one['Resources'].get('CPU', 0) for one in ray.nodes() if one['Alive']]))"
+            "print('nodes', json.dumps([one['Resources'].get('CPU', 0) for one in ray.nodes() if one['Alive']]))"
         )
-        return sorted(json.loads(self.python_in("head", code).splitlines()[-1]))
+        (line,) = (line for line in self.python_in("head", code).splitlines() if line.startswith("nodes "))
+        return sorted(json.loads(line.removeprefix("nodes ")))
 
     def secret(self, service: str, path: str) -> str:
         return self.run_in(service, "cat", path).strip()
-
-    def submit(self, *command: str) -> str:
-        """Submit a job, whose words become a command line as they are; return its id."""
-        return self.ray("submit", json.dumps({"entrypoint": " ".join(command)}))
-
-    def ray(self, verb: str, argument: str) -> str:
-        """Call Ray's Jobs API on the host's port with the token: submit, status or logs."""
-        paths = {"submit": "", "status": argument, "logs": f"{argument}/logs"}
-        body = argument.encode() if verb == "submit" else None
-        answer = self.call(f"{self.ray_url}/api/jobs/{paths[verb]}", body, Authorization=f"Bearer {self.token()}")
-        key = {"submit": "submission_id", "status": "status", "logs": "logs"}[verb]
-        return str(json.loads(answer[1])[key])
-
-    def wait(self, job: str, seconds: float = 300) -> str:
-        """Wait for a job's end, and return its last state."""
-        end = time.monotonic() + seconds
-        while (state := self.ray("status", job)) in ("PENDING", "RUNNING"):
-            if time.monotonic() > end:
-                raise TimeoutError(f"{job} is {state} after {seconds} s:\n{self.ray('logs', job)[-4000:]}")
-            time.sleep(2)
-        return state
 
     def tuner(self, *arguments: str, check: bool = True) -> Any:
         """Run `tuner` in the head's container, as a driver there does; return its JSON document."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.docker.client import Client
 from tests.docker.cluster import Cluster, engine
 
 
@@ -26,3 +27,9 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.down(volumes=True)
+
+
+@pytest.fixture(scope="session")
+def client(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """The tuner on the host, with the cluster's token."""
+    return Client(cluster, tmp_path_factory.mktemp("client"))

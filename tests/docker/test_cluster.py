@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from tests.docker.client import SMALL, Client, sets
 from tests.docker.cluster import HEALTHY_SECONDS, Cluster
+from tests.readme import ROOT, python_with
 
 
 @pytest.fixture(scope="module")
-def study(cluster: Cluster) -> str:
-    """The name of a small study that a job searched on the cluster, and confirmed."""
-    job = cluster.submit("tuner run digits --smoke --json --set name=first")
-    state = cluster.wait(job)
-    assert state == "SUCCEEDED", cluster.ray("logs", job)
-    return "first-smoke"
+def study(client: Client) -> str:
+    """The name of a small study that was submitted from the host, searched on the cluster, and confirmed."""
+    client.json("submit", "search_spaces/digits.yaml", *sets(SMALL | {"name": "first"}))
+    return "first"
 
 
 def test_all_is_healthy_within_three_minutes_of_the_build(cluster: Cluster):
@@ -43,6 +46,37 @@ def test_mlflow_shows_the_study_at_its_service_name(cluster: Cluster, study: str
     code = f"import mlflow; print(mlflow.get_experiment_by_name({study!r}).artifact_location)"
     out = cluster.run_in("head", "with-secrets", "python", "-c", code)
     assert "mlflow-artifacts:" in out
+
+
+def test_a_study_is_asked_about_stopped_gone_on_with_and_removed_from_the_host(client: Client, study: str):
+    assert study in [one["study"] for one in client.json("ls")]
+    assert client.json("status", study)["state"] == "completed"
+    assert '"state": "completed"' in client.run("logs", study)[1]
+    assert client.json("wait", study)["state"] == "succeeded"
+    name, long = "long", {"trial__training__epochs": 100, "search__trials": 1, "search__baselines": "[]"}
+    client.submit("digits", name, "--no-wait", confirm__seeds=0, scheduler__name="fifo", **long)
+    assert client.run("wait", name, "--seconds=1")[0] == 4
+    assert client.json("stop", name)["state"] == "stopped"
+    assert client.run("wait", name)[0] == 130
+    code, out, err = client.run("resume", name, "--json")
+    assert (code, json.loads(out)["state"]) == (0, "completed"), err
+    client.json("rm", name, "--yes")
+    assert name not in [one["study"] for one in client.json("ls")]
+
+
+def test_a_job_exits_as_its_study_does(client: Client):
+    code, out, err = client.run("submit", "digits", *sets({"name": "short", "limits.epochs": 2}))
+    assert code == 4, out + err
+
+
+def test_a_study_with_its_own_model_travels_in_a_working_dir(client: Client, tmp_path: Path):
+    (tmp_path / "my_models.py").write_text(python_with("class Network"))
+    text = (ROOT / "search_spaces/digits.yaml").read_text()
+    own = "model: {import: my_models:Network, stages: [layer1, layer2]}"
+    (tmp_path / "own.yaml").write_text(text.replace("model: {name: small_cnn, padding: same}", own))
+    found = client.json("submit", "own.yaml", "--working-dir=.", *sets(SMALL | {"name": "own-model"}), cwd=tmp_path)
+    assert found["state"] == "completed"
+    assert found["trials"]["failed"] == 0
 
 
 def test_down_and_up_again_keeps_studies_runs_checkpoints_and_secrets(cluster: Cluster, study: str):

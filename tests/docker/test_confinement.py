@@ -9,34 +9,6 @@ import pytest
 from tests.docker.cluster import SERVERS, Cluster, docker
 
 
-def secrets(cluster: Cluster) -> list[str]:
-    """Return every secret that was made, read as only root may."""
-    image = json.loads(docker("inspect", cluster.containers("postgres")[0]))[0]["Config"]["Image"]
-    volume = f"{cluster.project}_secrets:/secrets:ro"
-    command = ("run", "--rm", "--network=none", "--user=root", "--entrypoint=sh", f"-v{volume}", image)
-    out = docker(*command, "-c", "cd /secrets && for one in *; do cat $one; echo; done")
-    return out.split()
-
-
-def test_no_secret_is_in_the_containers_settings_image_processes_or_logs(cluster: Cluster):
-    found = secrets(cluster)
-    assert len(found) >= 7
-    assert all(len(one) == 64 for one in found)
-    everyone = cluster.compose("ps", "-aq").split()
-    shown = {
-        "inspect": docker("inspect", *everyone),
-        "config": cluster.compose("config"),
-        "history": docker("history", "--no-trunc", "mixup-tuner:test"),
-        "image": docker("image", "inspect", "mixup-tuner:test"),
-        "logs": cluster.compose("logs", "--no-color"),
-        "ps": "".join(docker("top", one, "-eo", "pid,args") for one in cluster.containers()),
-        "ray logs": cluster.run_in("head", "sh", "-c", "cat /tmp/ray/session_latest/logs/* 2>/dev/null", check=False),
-    }
-    for where, text in shown.items():
-        assert len(text) > 100, where
-        assert not [one for one in found if one in text], f"a secret is in {where}"
-
-
 def test_secrets_are_private_to_the_user_that_reads_them(cluster: Cluster):
     for service, folder, user in (("head", "ray", "10001"), ("head", "driver", "10001"), ("worker", "ray", "10001"),
                                   ("mlflow", "mlflow", "10001"), ("postgres", "postgres", "postgres")):  # fmt: skip
@@ -66,6 +38,7 @@ def test_services_are_confined(cluster: Cluster, service: str):
 def test_the_image_runs_as_a_numbered_user_and_holds_no_tools_to_build_or_install_with(cluster: Cluster):
     settings = json.loads(docker("image", "inspect", "mixup-tuner:test"))[0]["Config"]
     assert settings["User"] == "10001:10001"
+    assert settings["Healthcheck"]["Test"] == ["CMD", "healthy"]
     assert settings["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
     names = "gcc cc c++ clang make ld pip pip3 uv git curl wget sudo"
     tools = f"for tool in {names}; do command -v $tool; done; python -m pip"
