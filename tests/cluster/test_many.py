@@ -16,7 +16,10 @@ from tests.readme import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 
-STUDIES, PLACES = 5, 2
+PLACES = 2
+LONG = ("long-0", "long-1")
+"""They hold all places until they are stopped, whatever the machine does meanwhile."""
+BEHIND = ("tiny-0", "tiny-1", "tiny-2")
 URGENT = "tiny-urgent"
 
 SUBMIT = """
@@ -25,12 +28,12 @@ from concurrent.futures import ThreadPoolExecutor
 from tuner.cli.cluster import Sending, submit
 
 def send(name):
-    tiny = ["search.trials=1", "search.baselines=none", "trial.training.epochs=1"]
+    tiny = ["search.trials=1", "search.baselines=none", f"trial.training.epochs={sys.argv[2]}"]
     tiny += ["scheduler.name=fifo", "confirm.seeds=0"]
     submit("digits", [*tiny, f"name={name}"], None, Sending(priority=int(sys.argv[1])), no_wait=True)
 
 with ThreadPoolExecutor(8) as threads:
-    list(threads.map(send, sys.argv[2:]))
+    list(threads.map(send, sys.argv[3:]))
 """
 
 
@@ -51,21 +54,26 @@ def ended(home: Path) -> int:
     return sum('"state":"completed"' in path.read_text() for path in home.glob("studies/*/journal.log"))
 
 
+def began(home: Path, name: str) -> str:
+    """Return when a study's first trial began, as it is stored."""
+    lines = (home / "studies" / name / "journal.log").read_text().splitlines()
+    return min(record["datetime_start"] for record in map(json.loads, lines) if record.get("datetime_start"))
+
+
 class Watch:
     """What is seen of the queue from outside, time after time."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.begun: list[str] = []
+        self.running: set[str] = set()
         self.waiting: set[str] = set()
 
     def look(self) -> None:
         """Look once; no more may run than the cluster holds."""
         now = claims(self.home)
-        running = {name for name, claim in now.items() if claim["is_running"]}
-        assert len(running) <= PLACES, running
-        self.waiting = set(now) - running
-        self.begun += sorted(running - set(self.begun))
+        self.running = {name for name, claim in now.items() if claim["is_running"]}
+        assert len(self.running) <= PLACES, self.running
+        self.waiting = set(now) - self.running
 
     def wait_until(self, true: Callable[[], bool]) -> None:
         """Look on until it is true."""
@@ -81,19 +89,20 @@ def test_many_studies_at_once_take_their_turns_and_an_urgent_one_is_the_next(tmp
     with head(tmp_path, cpus=PLACES) as cluster:
         cluster.asked("ls")  # it answers from now on
         watch = Watch(cluster.home)
-        submit(cluster, 0, *(f"tiny-{index}" for index in range(STUDIES)))
-        watch.wait_until(lambda: len(watch.waiting) > 2)
-        submit(cluster, 5, URGENT)
-        watch.wait_until(lambda: URGENT in watch.waiting)
-        watch.look()  # who waits now began to after the urgent one was seen to wait
-        behind = watch.waiting - {URGENT}
-        watch.wait_until(lambda: ended(cluster.home) == STUDIES + 1)
-    assert URGENT in watch.begun
-    assert not behind & set(watch.begun[: watch.begun.index(URGENT)])
+        submit(cluster, 0, 100_000, *LONG)
+        watch.wait_until(lambda: watch.running == set(LONG))
+        submit(cluster, 0, 1, *BEHIND)
+        watch.wait_until(lambda: watch.waiting == set(BEHIND))
+        submit(cluster, 5, 1, URGENT)
+        watch.wait_until(lambda: watch.waiting == {*BEHIND, URGENT})
+        for name in LONG:
+            assert cluster.asked("stop", name)[0] == 0
+        watch.wait_until(lambda: ended(cluster.home) == len(BEHIND) + 1)
+        assert began(cluster.home, URGENT) < min(began(cluster.home, name) for name in BEHIND)
 
 
-def submit(cluster: Head, priority: int, *names: str) -> None:
+def submit(cluster: Head, priority: int, epochs: int, *names: str) -> None:
     own = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TUNER_"))}
     elsewhere = cluster.settings | {"TUNER_HOME": str(cluster.home.parent / "elsewhere")}
-    command = [sys.executable, "-c", SUBMIT, str(priority), *names]
+    command = [sys.executable, "-c", SUBMIT, str(priority), str(epochs), *names]
     subprocess.run(command, cwd=ROOT, env=own | elsewhere, check=True, timeout=300)

@@ -53,7 +53,7 @@ def test_a_study_is_asked_about_stopped_gone_on_with_and_removed_from_the_host(c
     assert client.json("status", study)["state"] == "completed"
     assert '"state": "completed"' in client.run("logs", study)[1]
     assert client.json("wait", study)["state"] == "succeeded"
-    name, long = "long", {"trial__training__epochs": 100, "search__trials": 1, "search__baselines": "[]"}
+    name, long = "long", {"trial__training__epochs": 400, "search__trials": 1, "search__baselines": "[]"}
     client.submit("digits", name, "--no-wait", confirm__seeds=0, scheduler__name="fifo", **long)
     assert client.run("wait", name, "--seconds=1")[0] == 4
     assert client.json("stop", name)["state"] == "stopped"
