@@ -11,15 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import ray
 
-from tests.search.conftest import begin
-from tests.search.packing import STUDY
-from tuner import spec
+from tests.search.packing import STUDY, on_one_gpu
 from tuner.results import TrialState
-from tuner.search import check, probing, session, sharing, storage, tune
+from tuner.search import probing, sharing, storage, tune
 
 SLOW = (
     STUDY.replace('{import: "hungry:Network"}', "{name: mlp}")
@@ -29,12 +26,7 @@ SLOW = (
 
 
 def main() -> None:
-    Path("study.yaml").write_text(SLOW)
-    loaded = spec.load("study.yaml")
-    split = check.load(loaded)
-    session._prepare_environment()
-    ray.init(address="local", num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    search = begin(loaded, slots=2)
+    loaded, split, search = on_one_gpu(SLOW, slots=2)
     wanted, said = threading.Event(), []
     search.share = lambda nodes, room, gpus: 0 if wanted.is_set() else room
 

@@ -13,7 +13,10 @@ import ray
 
 from tests.search.conftest import begin
 from tuner import spec
+from tuner.datasets import Split
 from tuner.search import check, session, sharing, storage, tune
+from tuner.search.search import Search
+from tuner.spec import StudySpec
 
 STUDY = """
 name: packed
@@ -54,14 +57,19 @@ class Network(nn.Module):
 """
 
 
-def main() -> None:
-    Path("hungry.py").write_text(HUNGRY.replace("\\\\n", "\\n"))
-    Path("study.yaml").write_text(STUDY)
+def on_one_gpu(study: str, slots: int) -> tuple[StudySpec, Split, Search]:
+    """Begin a study here, on a Ray with one GPU that is only counted."""
+    Path("study.yaml").write_text(study)
     loaded = spec.load("study.yaml")
     split = check.load(loaded)
     session._prepare_environment()
     ray.init(address="local", num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    search = begin(loaded, slots=3)
+    return loaded, split, begin(loaded, slots=slots)
+
+
+def main() -> None:
+    Path("hungry.py").write_text(HUNGRY.replace("\\\\n", "\\n"))
+    loaded, split, search = on_one_gpu(STUDY, slots=3)
     shared = sharing.Shared(sharing.with_gpus(loaded, sharing.share_for(3)), 2**20)
     tune.drive(search, split, shared=shared)
     ends = [(one.state.value, one.cause) for one in storage.records(search.study)]
