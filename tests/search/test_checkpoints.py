@@ -259,3 +259,18 @@ def test_while_seeds_are_missing_every_network_that_may_come_to_be_best_is_kept(
     assert set(seen) == {"0.trained.pt", "1.trained.pt", "2.trained.pt", "3.trained.pt"}
     assert best_of(storage.records(search.study), maximise=True).number == 2
     assert files() == {"2.trained.pt"}
+
+
+def test_the_network_of_the_best_is_there_though_another_led_for_a_while_on_fewer_seeds(load):
+    grid = "{name: mixup, ratio: {name: beta, alpha: {any: [0.2, 1.0]}}}"
+    settings = "search={sampler: grid, trials: 6, seeds: 2}", "scheduler={name: fifo}", f"trial.mixing={grid}"
+    search = begin(load(*settings))
+    kept = KeptCheckpoints(STUDY, [], maximise=True, seeds=2)
+    search.observers = (kept,)
+    # Trials 1 and 4 are one configuration: it leads by its first seed when 0 and 3 have both theirs, and falls behind.
+    values = {0: 0.7, 1: 0.9, 2: 0.5, 3: 0.7, 4: 0.3, 5: 0.5}
+
+    drive(search, lambda assignment, _: values[assignment.number])
+    assert best_of(storage.records(search.study), maximise=True).number == 0
+    assert files() == {"0.trained.pt"}
+    assert list(kept.complaints()) == []

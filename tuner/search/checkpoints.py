@@ -70,7 +70,8 @@ class KeptCheckpoints:
     """An observer that removes what no longer serves; made by the driver before a trial runs, from all stored ones.
 
     It keeps the network of the best trial, or of each that `keeps` names among those that ran to the end. While
-    configurations lack some of their `seeds`, each may still be best by their mean, so its first network is kept.
+    configurations lack some of their `seeds`, each may still be best by their mean, so its first network is kept, and
+    so is that of the best one that has them all: what leads it now may fall behind it.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class KeptCheckpoints:
         self._keeps = keeps
         self._chosen = {one.number for one in trials if self._is_chosen(one)}
         self._best = best_of(trials, maximise)
-        self._may_lead = self._unsettled()
+        self._may_lead = self._those_that_may_lead()
         self._unfinished = {trial.number for trial in trials if trial.state is TrialState.RUNNING}
         self._begun: set[int] = set()
         self._sweep()
@@ -109,7 +110,7 @@ class KeptCheckpoints:
         self._unfinished.discard(trial.number)
         self._ended[trial.number] = trial
         self._best = best_of(list(self._ended.values()), self._maximise)
-        self._may_lead = self._unsettled()
+        self._may_lead = self._those_that_may_lead()
         if self._is_chosen(trial):
             self._chosen.add(trial.number)
         self._sweep()
@@ -149,12 +150,15 @@ class KeptCheckpoints:
             return number in self._chosen
         return number in self._may_lead or (self._best is not None and number == self._best.number)
 
-    def _unsettled(self) -> set[int]:
-        """Return the first trials of the configurations that have not been trained on all their seeds."""
+    def _those_that_may_lead(self) -> set[int]:
+        """Return the first trial of each configuration that lacks some seeds, and of the best that has them all."""
         if self._seeds == 1:
             return set()
         groups = over_seeds(list(self._ended.values()))
-        return {one.first.number for one in groups if len(one.trials) < self._seeds}
+        settled = [trial for one in groups if len(one.trials) >= self._seeds for trial in one.trials]
+        best = best_of(settled, self._maximise)
+        lacking = {one.first.number for one in groups if len(one.trials) < self._seeds}
+        return lacking if best is None else lacking | {best.number}
 
     def _is_chosen(self, trial: TrialRecord) -> bool:
         return trial.state is TrialState.COMPLETE and self._keeps is not None and self._keeps(trial)
