@@ -185,6 +185,38 @@ def test_a_measured_noise_takes_the_place_of_the_estimate():
     assert rough.interval == (LOW, HIGH)
 
 
+def on_three_seeds(shared):
+    """Return six alphas on three seeds: above 1 they are a point worse; a seed does `shared` to all of them alike."""
+    rng = np.random.default_rng(1)
+    places = [(seed, alpha) for seed in range(3) for alpha in (0.1, 0.2, 0.5, 1.0, 2.0, 8.0)]
+    scores = [0.9 - 0.01 * (a > 1) + shared * (s - 1) + 0.001 * rng.standard_normal() for s, a in places]
+    return [
+        replace(record(n, alpha, [score]), seed=seed)
+        for n, ((seed, alpha), score) in enumerate(zip(places, scores, strict=True))
+    ]
+
+
+def test_what_a_seed_does_to_every_alpha_is_left_out_of_the_curve():
+    trials = on_three_seeds(shared=0.01)
+    blind = response([replace(one, seed=one.number) for one in trials])
+    known = response(trials)
+    assert (known.adjusted_for, blind.adjusted_for) == (("seed",), ())
+    assert blind.interval == blind.searched  # the seeds hide the fall
+    assert known.interval[0] == LOW
+    assert 0.8 < known.interval[1] < 2.0
+
+
+def test_the_luck_of_one_training_holds_what_its_seed_does():
+    assert response(on_three_seeds(shared=0.01)).noise == pytest.approx(0.01, rel=0.1)
+    assert response(on_three_seeds(shared=0.0)).noise == pytest.approx(0.001, rel=0.5)
+
+
+def test_a_training_that_is_missing_leaves_the_seeds_known():
+    one = response([trial for trial in on_three_seeds(shared=0.01) if trial.number not in (3, 11)])
+    assert one.adjusted_for == ("seed",)
+    assert one.interval[1] < 2.0
+
+
 def test_too_few_trials_are_said_instead_of_a_curve():
     one = response([*whole([0.1, 0.5, 1.0]), record(9, 4.0, [0.6], TrialState.PRUNED)])
     assert (one.curve, one.best, one.interval, one.noise) == (None, None, None, None)
