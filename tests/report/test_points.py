@@ -77,7 +77,7 @@ def test_every_point_has_its_mean_and_is_compared_with_no_mixing_on_the_same_see
     assert [row[2][:1] for row in table.rows] == ["", "+", "-"]
     assert re.match(r"\+\d\.\d\d to \+\d\.\d\d points", table.rows[1][3])
     assert "The claim: All are alike. Source: a text." in text_of(section)
-    assert made.headline == "Of 2 points 1 better than no mixing, 1 worse, 0 not to be told from it."
+    assert made.headline == "Of 2 points 1 is better than no mixing and 1 is worse."
 
 
 def test_published_numbers_stand_beside_the_points_that_they_are_of(tmp_path):

@@ -92,15 +92,18 @@ def in_short(grid: Grid) -> str:
     if not told:
         return ""
     better, worse = sum(one.is_better for one in told), sum(one.is_worse for one in told)
-    return (
-        f"of {counted(len(told), 'point')} {better} better than no mixing, {worse} worse, "
-        f"{len(told) - better - worse} not to be told from it"
-    )
+    unclear = len(told) - better - worse
+    found = f"of {counted(len(told), 'point')} {_are(better)} better than no mixing and {_are(worse)} worse"
+    return f"{found}; {unclear} cannot be told from it" if unclear else found
 
 
 def published_of(params: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Return the first published row that is of a point: all settings that it names are the point's."""
     return next((row for row in rows if all(_same(params.get(key), own) for key, own in row["where"].items())), None)
+
+
+def _are(number: int) -> str:
+    return f"{number or 'none'} {'are' if number > 1 else 'is'}"
 
 
 def _unmixed(groups: Sequence[OverSeeds]) -> OverSeeds | None:
