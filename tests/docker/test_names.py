@@ -28,7 +28,7 @@ NAMES = [
 SEND = """
 import json, sys
 from pathlib import Path
-from tuner.cluster import STUDY, Cluster, Order, packed
+from tuner.cluster import STUDY, Cluster, Order, finished, packed
 from tuner.errors import ServiceError
 
 address, study, names = sys.argv[1], Path(sys.argv[2]).read_text(), json.loads(sys.argv[3])
@@ -37,12 +37,12 @@ for name in names:
     for order in (Order(("run", STUDY, "--or-resume")), Order(("resume", name))):
         with packed(order, study.replace("name: digits", "name: " + json.dumps(name))) as folder:
             try:
-                jobs.append((name, cluster.submit(name, folder, name, environment={"TUNER_NOTE": name}).id))
+                jobs.append((name, cluster.submit(name, folder, name, environment={"TUNER_NOTE": name})))
             except ServiceError as error:
                 print("ENDED", json.dumps([name, "refused", 2, str(error)]))
-for name, identifier in jobs:
-    job, said = cluster.wait(identifier), []
-    cluster.wait(identifier, told=said.append)
+for name, sent in jobs:
+    said = []
+    job = finished(cluster, sent, said.append)
     assert job.study == name, (job.study, name)
     print("ENDED", json.dumps([name, job.state, job.exit_code, "".join(said)]))
 """
