@@ -84,7 +84,7 @@ def configurations() -> dict[str, dict[str, Any]]:
             found[f"{name} per batch"] = {"name": name, "ratio": {**beta, "per": "batch"}}
         else:
             found[name] = {"name": name}
-    for count in (3, 4):
+    for count in (2, 3, 4, 10):
         found[f"mixup of {count}"] = {"name": "mixup", "ratio": {"name": "dirichlet", "count": count}}
     for name, config in PUZZLES.items():
         found |= {name: config, f"{name}, no transport": {**config, "transport": False}}
