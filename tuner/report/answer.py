@@ -13,7 +13,7 @@ from tuner.report.figures.seeds import Finalist
 from tuner.report.figures.style import Quantity, quantity
 from tuner.report.findings import Findings
 from tuner.selection.confirmed import Confirmed
-from tuner.selection.points import grid_points, in_short
+from tuner.selection.points import in_short
 from tuner.selection.recommend import Verdict
 from tuner.selection.words import amount, counted, interval
 
@@ -105,9 +105,9 @@ def fresh_seeds(found: Findings) -> Section | None:
 
 def _point_by_point(found: Findings) -> str:
     """Return the answer of a grid that is not confirmed as its question is the grid; empty where its seeds are few."""
-    if found.settings.search.sampler != "grid" or found.settings.search.seeds == 1:
+    if found.grid is None or found.settings.search.seeds == 1:
         return ""
-    said = in_short(grid_points(found.result.trials, maximise=found.maximise))
+    said = in_short(found.grid)
     return f"{words.capital(said)}." if said else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tuner.search.seeds import tested, trainings
 from tuner.selection.answer import Response
 from tuner.selection.confirmed import Confirmed
 from tuner.selection.effects import Effect, effects
+from tuner.selection.points import Grid, grid_points
 from tuner.selection.recommend import Recommendation, Verdict
 from tuner.selection.second_axes import SecondAxes, second_axes
 
@@ -81,6 +83,12 @@ class Findings:
     network: Path | None
     confirmed: Spent | None
     environment: dict[str, str]
+
+    @cached_property
+    def grid(self) -> Grid | None:
+        """Return the points of a grid; None of another search."""
+        is_grid = self.settings.search.sampler == "grid"
+        return grid_points(self.result.trials, maximise=self.maximise) if is_grid else None
 
     @property
     def is_table(self) -> bool:

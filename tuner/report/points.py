@@ -12,7 +12,7 @@ from tuner.report.figures.pairs import MOST, all_against_all
 from tuner.report.figures.points import Mark, along, rows
 from tuner.report.figures.style import quantity
 from tuner.report.findings import Findings
-from tuner.selection.points import Grid, GridPoint, grid_points, in_short, published_of
+from tuner.selection.points import Grid, GridPoint, in_short, published_of
 from tuner.selection.words import gain, interval
 
 _OF_MIXING = "mixing."
@@ -21,10 +21,8 @@ _AXES = {"mixing.ratio.count": "N, the number of sources", "mixing.ratio.scale":
 
 def points(found: Findings) -> Section | None:
     """Return every point of a grid; None where the study is none, or fewer than two points ran to their end."""
-    if found.settings.search.sampler != "grid":
-        return None
-    grid = grid_points(found.result.trials, maximise=found.maximise)
-    if len(grid.points) < 2:
+    grid = found.grid
+    if grid is None or len(grid.points) < 2:
         return None
     told, shown = found.settings.published, quantity(found.metric)
     marks = [_mark(one, grid, told.rows) for one in grid.points]
