@@ -7,6 +7,7 @@ import pytest
 
 from tuner import trial
 from tuner.datasets.digits import digits
+from tuner.datasets.split import cut
 from tuner.label_noise import with_label_noise
 
 
@@ -32,3 +33,14 @@ def test_a_study_file_can_name_it_with_its_share():
     assert len(np.unique(split.training.labels)) == 10
     with pytest.raises(ValueError, match="share"):
         trial.resolve({"dataset": {**noise, "share": 2.0}, "model": "mlp"})
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_validation_examples_have_as_many_wrong_labels_as_the_others(seed):
+    known = digits().training
+    truth = {image.tobytes(): label for image, label in zip(known.images, known.labels, strict=True)}
+    noisy = with_label_noise(of="digits", share=0.4, noise_seed=seed)
+    split = cut("digits", noisy, seed, validation_examples=400)
+    for part in (split.training, split.validation):
+        wrong = [label != truth[image.tobytes()] for image, label in zip(part.images, part.labels, strict=True)]
+        assert np.mean(wrong) == pytest.approx(0.36, abs=0.08)  # one of ten is drawn right

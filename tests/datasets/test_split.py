@@ -62,3 +62,12 @@ def test_importing_the_table_imports_neither_sklearn_nor_torchvision():
 
     code = "import sys, tuner.datasets; sys.exit(bool({'sklearn', 'torchvision', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_what_a_data_set_draws_by_the_same_seed_is_as_frequent_in_every_part(seed, part):
+    drawn = np.random.default_rng(seed).random(4000)  # a number for each example by the set's own code, for noise say
+    split = cut("made", dataset(distinct(4000)), seed, train_examples=1000, validation_examples=1000)
+    numbers = getattr(split, part).images.reshape(-1, 4).copy().view(">u4").ravel()
+    assert drawn[numbers].mean() == pytest.approx(0.5, abs=0.05)

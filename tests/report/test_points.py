@@ -100,6 +100,8 @@ def test_all_points_stand_against_all_and_pairs_told_apart_have_a_colour(tmp_pat
     assert "Of all 3 pairs of points 3 can be told apart." in text_of(section)
     assert "The best with mixing, cutmix, beta alpha 1, is told from all." in text_of(section)
     *_, figure = (block for block in section.blocks if isinstance(block, Figure))
+    pair = gather("simulated").grid.pairs[0][1]
+    assert f"Each reaches {50 * (pair.high - pair.low):.2f} points to both sides." in figure.caption
     [axes] = rendered(figure.draw(size)).axes
     shown = {tuple(text.get_position()): text.get_text() for text in axes.texts}
     assert {place: float(text) for place, text in shown.items()} == pytest.approx(

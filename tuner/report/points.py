@@ -13,7 +13,8 @@ from tuner.report.figures.points import Mark, along, rows
 from tuner.report.figures.style import quantity
 from tuner.report.findings import Findings
 from tuner.selection.points import Grid, GridPoint, in_short, published_of
-from tuner.selection.words import gain, interval
+from tuner.selection.statistics import Difference
+from tuner.selection.words import amount, gain, interval
 
 _OF_MIXING = "mixing."
 _AXES = {"mixing.ratio.count": "N, the number of sources", "mixing.ratio.scale": "sum of the weights"}
@@ -62,10 +63,18 @@ def _pairs(found: Findings, grid: Grid, marks: Sequence[Mark]) -> list[Block]:
         draw = partial(all_against_all, names, grid.pairs, quantity(found.metric))
         caption = (
             "How much better the row is than the column, per cents in percentage points; coloured where the "
-            "95 % interval leaves 0 out, the intervals of all pairs holding at once (Tukey and Kramer's)."
+            "95 % interval leaves 0 out, the intervals of all pairs holding at once (Tukey and Kramer's). "
+            f"{_reach(found, told)}"
         )
         blocks.append(Figure("pairs", lambda size: draw(size=size), caption))
     return blocks
+
+
+def _reach(found: Findings, told: Sequence[Difference]) -> str:
+    """Say how far the intervals of pairs reach, which is equally far where no training is missing."""
+    halves = [(one.high - one.low) / 2 for one in told if one.low is not None and one.high is not None]
+    least, most = (amount(found.metric, half) for half in (min(halves), max(halves)))
+    return f"Each reaches {least if least == most else f'{least} to {most}'} to both sides."
 
 
 def _table(found: Findings, grid: Grid, marks: Sequence[Mark]) -> Table:

@@ -22,7 +22,7 @@ import tuner
 
 policy = tuner.load_policy("policy.yaml")
 
-for images, labels in loader:                # float images, whole numbers as labels
+for images, labels in loader:  # float images, whole numbers as labels
     images, targets = policy(images, labels)
     loss = policy.loss(model(images), targets)
 """
