@@ -72,3 +72,15 @@ def test_curves_that_jitter_more_than_those_without_mixing_are_told():
 def unmixed(trial):
     config = {"mixing": {"name": "none"}}
     return replace(trial, seed=trial.number // 3, params={"mixing.name": "none"}, config=config, baseline=True)
+
+
+def test_every_row_of_a_report_on_the_page_stands_in_a_report_of_its_section():
+    sections = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)[1:]
+    found = 0
+    for section in sections:
+        reports = re.findall(r"\]\((articles/\w+/report\.md)\)", section)
+        lines = {line for report in reports for line in (PAGE.parent / report).read_text().splitlines()}
+        rows = [line for line in section.splitlines() if "seeds) |" in line or "| p = " in line]
+        assert [row for row in rows if row not in lines] == []
+        found += len(rows)
+    assert found > 30
