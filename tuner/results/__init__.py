@@ -10,7 +10,7 @@ from tuner.results.records import (
     TrialState,
     flatten,
 )
-from tuner.results.seeds import OverSeeds, averaged, best_of, between_seeds, over_seeds, seeds_of, unmixed_baseline
+from tuner.results.seeds import OverSeeds, averaged, best_of, over_seeds, seeds_of, unmixed_baseline
 from tuner.results.study import StudyResult
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "TrialState",
     "averaged",
     "best_of",
-    "between_seeds",
     "flatten",
     "over_seeds",
     "seeds_of",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -54,15 +53,6 @@ class OverSeeds:
 def over_seeds(trials: Sequence[TrialRecord]) -> list[OverSeeds]:
     """Return every configuration whose trials, of one seed or several, ran to the end, in the order of the trials."""
     return _grouped([trial for trial in trials if trial.state is TrialState.COMPLETE])
-
-
-def between_seeds(trials: Sequence[TrialRecord]) -> float | None:
-    """Return the standard deviation between the seeds of a configuration, pooled over all; None where each has one."""
-    several = [one.values for one in over_seeds(trials) if len(one.trials) > 1]
-    if not several:
-        return None
-    squares = sum((len(values) - 1) * statistics.variance(values) for values in several)
-    return math.sqrt(squares / sum(len(values) - 1 for values in several))
 
 
 def averaged(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
