@@ -3,9 +3,9 @@
     uv run python docs/articles/jitter.py articles-alpha-sweep
 
 The jitter of a training is the standard deviation of what one epoch adds by luck: the root mean square of the curve's
-second differences, which a trend does not touch, by the square root of 6. It leaves out the first third, where the
-curve still bends. Each point is compared with no mixing as in a report: over the same seeds, the intervals holding for
-all points at once.
+second differences, which a straight trend does not touch, by the square root of 6. It leaves out the first third, where
+the curve bends most. Each point is compared with no mixing as in a report: over the same seeds, the intervals holding
+for all points at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from tuner.selection.points import Grid, grid_points
 
 
 def jitter(curve: Sequence[float]) -> float:
-    """Return the standard deviation of an epoch's luck, in the unit of the curve."""
+    """Return the standard deviation of an epoch's luck, in the unit of the curve.
+
+    Raises:
+        ValueError: a curve of fewer than 4 epochs, which has no second difference after its first third.
+    """
+    if len(curve) < 4:
+        raise ValueError(f"jitter needs curves of at least 4 epochs, got one of {len(curve)}; train for longer")
     second = np.diff(curve[len(curve) // 3 :], n=2)
     return float(np.sqrt(np.mean(second**2) / 6))
 

@@ -49,6 +49,20 @@ def test_the_readme_links_the_page():
     assert "docs/claims.md" in links(ROOT / "README.md")
 
 
+def test_every_claim_of_the_page_leads_to_a_section_and_has_a_verdict():
+    text = PAGE.read_text()
+    headings = {one.lower().replace(" ", "-") for one in re.findall(r"^## (.+)$", text, flags=re.MULTILINE)}
+    claims = re.findall(r"^\| \[.+\]\(#([\w-]+)\) \| [^|]+ \| (.+) \|$", text, flags=re.MULTILINE)
+    assert len(claims) > 15
+    assert {place for place, _ in claims} == headings
+    assert [verdict for _, verdict in claims if "**" not in verdict] == []
+
+
+def test_a_curve_too_short_to_jitter_is_refused():
+    with pytest.raises(ValueError, match="at least 4 epochs"):
+        JITTER["jitter"]([0.1, 0.2, 0.3])
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.01])
 def test_jitter_is_the_luck_of_an_epoch_and_not_the_trend(slope):
     luck = 0.02 * np.random.default_rng(0).standard_normal(3000)
