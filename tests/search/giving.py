@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import ray
 
@@ -18,15 +19,41 @@ from tests.search.packing import STUDY, on_one_gpu
 from tuner.results import TrialState
 from tuner.search import probing, sharing, storage, tune
 
-SLOW = (
-    STUDY.replace('{import: "hungry:Network"}', "{name: mlp}")
-    .replace("epochs: 2", "epochs: 50")
-    .replace("trials: 4", "trials: 8")
-)
+HELD_SECONDS = 60.0
+
+STUDY_HELD = STUDY.replace("hungry:", "held:").replace("trials: 4", "trials: 8")
+
+HELD = f"""
+import os
+import time
+from pathlib import Path
+
+from torch import nn
+
+HERE = Path(__file__).parent
+
+
+class Network(nn.Module):
+    def __init__(self, image, classes):
+        super().__init__()
+        self.last = nn.Linear(image.channels * image.height * image.width, classes)
+
+    def forward(self, images):
+        if images.device.type != "meta" and self.training:
+            (HERE / f"trains_{{os.getpid()}}").touch()
+            until = time.monotonic() + {HELD_SECONDS}
+            while (HERE / "hold").exists() and time.monotonic() < until:
+                time.sleep(0.05)
+        return self.last(images.flatten(1))
+"""
+"""Its training stands still as long as there is a file `hold`."""
 
 
 def main() -> None:
-    loaded, split, search = on_one_gpu(SLOW, slots=2)
+    Path("held.py").write_text(HELD)
+    hold = Path("hold")
+    hold.touch()
+    loaded, split, search = on_one_gpu(STUDY_HELD, slots=2)
     wanted, said = threading.Event(), []
     search.share = lambda nodes, room, gpus: 0 if wanted.is_set() else room
 
@@ -39,11 +66,15 @@ def main() -> None:
         yield
         wanted.clear()
 
+    def note(words: str) -> None:
+        said.append(words)
+        hold.unlink(missing_ok=True)  # whoever waits has said so: the trials that have the GPU may end
+
     def measure() -> None:
-        while ended() < 2:
-            time.sleep(0.1)
         subjects = probing.subjects(loaded, split)
-        waiting = probing.Waiting(said.append, leaving)
+        while len(list(Path().glob("trains_*"))) < 2:
+            time.sleep(0.05)
+        waiting = probing.Waiting(note, leaving)
         probing.probe(loaded, split, subjects.unmixed, gpus=1, waiting=waiting)
         said.append(ended())
 

@@ -102,7 +102,7 @@ class Victim:
         """Kill what is next, at a random moment."""
         kind = self.kinds.pop()
         if kind == "driver at its start":
-            time.sleep(self.drawn.uniform(0, 10))
+            self.let_it_begin(self.drawn.uniform(0, 10))
         else:
             wanted = epochs(self.home) + self.drawn.randint(1, 2)
             wait_for(lambda: epochs(self.home) >= wanted, self.driver)
@@ -111,6 +111,12 @@ class Victim:
             self.kill_worker()
         else:
             self.kill_driver(with_all=kind != "driver alone")
+
+    def let_it_begin(self, seconds: float) -> None:
+        """Wait, but no longer than until it trains: a fast machine would train half of the study meanwhile."""
+        before, until = epochs(self.home), time.monotonic() + seconds
+        while time.monotonic() < until and epochs(self.home) == before:
+            time.sleep(0.02)
 
     def may_lose_another(self) -> bool:
         """Tell whether no trial can have lost all the processes that it may lose, also where that is not stored yet."""
