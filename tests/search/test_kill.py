@@ -20,6 +20,9 @@ ONE_WORKER = (
     "--set", "scheduler.grace_epochs=1", "--set", "resources.concurrent=1", "--set", "confirm.seeds=0",
 )  # fmt: skip
 
+LONG = (*DIGITS, "--set", "search.trials=36")
+"""Long enough for twenty kills: a fast machine trains three or four epochs between two, where one was waited for."""
+
 
 def drawn_seed() -> int:
     """Return KILL_SEED, which repeats the kinds of kills and the pauses of a run that failed, or any number."""
@@ -46,7 +49,7 @@ def test_a_study_whose_driver_is_killed_again_and_again_ends_as_if_it_had_not_be
 
 
 def test_twenty_kills_of_drivers_and_workers_lose_nothing_and_double_nothing(tmp_path):
-    with victim(tmp_path, DIGITS, drawn_seed()) as study:
+    with victim(tmp_path, LONG, drawn_seed()) as study:
         while study.kinds:  # 20 of them
             study.disturb()
-        check_whole(tmp_path, finished(study.driver), undisturbed())
+        check_whole(tmp_path, finished(study.driver), undisturbed(LONG))

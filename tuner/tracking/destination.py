@@ -28,8 +28,9 @@ class Destination:
     @property
     def database(self) -> Path | None:
         """Return the SQLite file, or nothing where the store is something else."""
-        path = self.uri.removeprefix("sqlite:///")
-        return Path(path) if path != self.uri else None
+        path, _, _ = self.uri.removeprefix("sqlite:///").partition("?")
+        is_file = self.uri.startswith("sqlite:///") and path not in {"", ":memory:"} and not path.startswith("file:")
+        return Path(path) if is_file else None
 
     @property
     def is_server(self) -> bool:

@@ -16,6 +16,7 @@ from tuner.results import StudyState, TrialState
 from tuner.tracking.connection import TrackingFailure
 from tuner.tracking.destination import Destination
 from tuner.tracking.elsewhere import CURVE_TAG, TRIALS_FILE
+from tuner.tracking.embedded import make_whole
 from tuner.tracking.encoding import curve_text, run_name
 from tuner.tracking.files import log_file
 from tuner.tracking.inputs import log_dataset
@@ -78,8 +79,7 @@ class Store:
         self._identity = identity
         with _failures_told(destination):
             if destination.database is not None:
-                # MLflow itself would try for minutes to open a database in a folder that cannot be made.
-                destination.database.parent.mkdir(parents=True, exist_ok=True)
+                make_whole(destination.database)
             self._client = MlflowClient(tracking_uri=destination.uri)
             self._runs = Runs(self._client, destination, identity)
             self._values = Values(self._client)
