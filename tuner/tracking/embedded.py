@@ -1,7 +1,4 @@
-"""The SQLite file that MLflow keeps its records in where there is no server: there whole, or not at all.
-
-Imported by `store` alone: MLflow reads some of its settings when it is imported.
-"""
+"""The SQLite file that MLflow keeps its records in where there is no server: there whole, or not at all."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ import os
 from pathlib import Path
 
 from filelock import FileLock
-from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 _LOCK_SECONDS = 120.0
 """Making the tables takes MLflow some three seconds on two idle cores."""
@@ -30,6 +25,10 @@ def make_whole(database: Path) -> None:
     """
     if database.exists():
         return
+    # Here, as they take a second to import, which a study with a server need not spend.
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock", timeout=_LOCK_SECONDS):
         if database.exists():
