@@ -87,13 +87,18 @@ def grid_points(trials: Sequence[TrialRecord], *, maximise: bool) -> Grid:
 
 
 def in_short(grid: Grid) -> str:
-    """Say how many points are better and worse than no mixing; empty where no intervals tell."""
+    """Say how many points are better and worse than no mixing, or than the baseline where several do without.
+
+    Empty where no intervals tell.
+    """
     told = [one.against for one in grid.points if one.against is not None and one.against.low is not None]
     if not told:
         return ""
     better, worse = sum(one.is_better for one in told), sum(one.is_worse for one in told)
     unclear = len(told) - better - worse
-    found = f"of {counted(len(told), 'point')} {_are(better)} better than no mixing and {_are(worse)} worse"
+    several = sum(one.known.first.params.get("mixing.name") == "none" for one in grid.points) > 1
+    baseline = "the baseline without mixing" if several else "no mixing"
+    found = f"of {counted(len(told), 'point')} {_are(better)} better than {baseline} and {_are(worse)} worse"
     return f"{found}; {unclear} cannot be told from it" if unclear else found
 
 
