@@ -46,7 +46,7 @@ def test_a_study_ends_with_what_scripts_rely_on(study):
     assert study["best"]["curve"][-1] >= study["baseline"]["curve"][-1]
     assert study["best"]["state"] == "complete"
     assert 30 < study["epochs_trained"] < 30 * 27
-    assert set(study["tracking"]) == {"uri", "experiment_id", "run_id"}
+    assert set(study["tracking"]) == {"uri", "experiment_id", "run_id", "page"}
     assert study["warnings"] == []
 
 

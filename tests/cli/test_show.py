@@ -10,6 +10,8 @@ import pytest
 
 from tests.search.conftest import STUDY, begin, drive
 from tuner import spec
+from tuner.cli import output, tables
+from tuner.results import StudyResult, StudyState, TrialRecord, TrialState
 from tuner.search import storage
 
 
@@ -64,3 +66,17 @@ def test_lists_are_there_before_torch_could_be_imported(arguments, listed):
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     assert len(json.loads(done.stdout)) == listed
     assert done.stderr == "False"
+
+
+def test_in_a_narrow_terminal_addresses_and_paths_stand_whole_on_their_line(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    trial = TrialRecord(0, TrialState.COMPLETE, "", {"mixing.name": "mixup"}, (0.5,), {}, 1)
+    network = "/home/somebody/a/folder/tuner-home/studies/digits/checkpoints/0.trained.pt"
+    page = "http://localhost:5000/#/experiments/271828182845904523/runs/217c18615c774bfd8240c0d58b76f374"
+    stored = StudyResult(
+        "digits", StudyState.COMPLETED, (trial,), trial, None, 1.0, tracking={"page": page}, network=network
+    )
+    output.print_tables(*tables.summary(stored, "val_accuracy", maximise=True))
+    lines = capsys.readouterr().out.splitlines()
+    assert f"best network: {network}" in lines
+    assert f"MLflow: {page}" in lines

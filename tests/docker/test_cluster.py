@@ -40,6 +40,9 @@ def test_mlflow_shows_the_study_at_the_hosts_port(cluster: Cluster, study: str):
     recorded = [{metric["key"] for metric in run["data"].get("metrics", [])} for run in runs]
     assert sum("val_accuracy" in metrics for metrics in recorded) >= 4
     assert experiment["artifact_location"].startswith("mlflow-artifacts:")
+    page = cluster.tuner("status", study)["tracking"]["page"]
+    begin = f"http://localhost:{cluster.mlflow_port}/#/experiments/{experiment['experiment_id']}/runs/"
+    assert page.removeprefix(begin) in [run["info"]["run_id"] for run in runs]
 
 
 def test_mlflow_shows_the_study_at_its_service_name(cluster: Cluster, study: str):

@@ -37,6 +37,21 @@ def test_server_takes_its_own_artifacts_and_shows_no_password(monkeypatch: pytes
     assert destination().is_server
 
 
+def test_a_servers_page_is_what_browsers_open_without_its_password(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@mlflow:5000")
+    assert destination().page == "http://mlflow:5000"
+    monkeypatch.setenv("TUNER_MLFLOW_PAGE", "https://mlflow.example/")
+    assert destination().uri == "http://someone:secret@mlflow:5000"
+    run = {"uri": "http://***@mlflow:5000", "experiment_id": "2", "run_id": "ab"}
+    assert destination().found_at("2", "ab") == run | {"page": "https://mlflow.example/#/experiments/2/runs/ab"}
+    assert destination().found_at()["page"] == "https://mlflow.example"
+
+
+def test_a_file_has_no_page(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TUNER_MLFLOW_PAGE", "https://mlflow.example/")
+    assert destination().found_at("2", "ab")["page"] is None
+
+
 def test_shared_database_keeps_artifacts_under_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://tuner:secret@db/mlflow")
     assert destination().artifacts == tmp_path / "tuner-home" / "artifacts"

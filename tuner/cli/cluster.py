@@ -140,7 +140,7 @@ def _say_what_is_dropped(job: Job, mark: str | None, how: Sending) -> None:
 def _follow(cluster: Cluster, job: Job, *, joined: bool, no_wait: bool, as_json: bool) -> int:
     what = "joined" if joined else "submitted"
     here = f"--address {cluster.address}"
-    link = destination().shown if destination().is_server else None
+    link = destination().page
     where = "" if link is None else f"; MLflow: {link}"
     sys.stderr.write(f"study {job.study}: {what} as job {job.id}{where}\n")
     if no_wait:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 
 OUTPUT_VARIABLE = "TUNER_OUTPUT"
@@ -44,7 +45,15 @@ def print_tables(*renderables: RenderableType) -> None:
     """Print tables and text on standard output."""
     console = people()
     for renderable in renderables:
-        console.print(renderable)
+        is_whole = getattr(renderable, "no_wrap", None) is True
+        console.print(renderable, soft_wrap=is_whole)
+
+
+def whole(line: str) -> Text:
+    """Return a line that is neither cut nor broken in a narrow terminal: its paths and addresses can be used."""
+    from rich.text import Text
+
+    return Text(line, no_wrap=True)
 
 
 def people(stderr: bool = False) -> Console:

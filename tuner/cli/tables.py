@@ -8,7 +8,7 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
-from tuner.cli import verdict
+from tuner.cli import output, verdict
 from tuner.report import words
 from tuner.results import StudyResult, TrialRecord, TrialState, over_seeds
 
@@ -30,11 +30,11 @@ def summary(result: StudyResult, metric: str, maximise: bool) -> list[Table | Te
         )
     head.add_row("trials", ", ".join(f"{count} {state}" for state, count in counts.items()))
     head.add_row("epochs", f"{result.epochs_trained} in {words.duration(result.seconds)}")
-    if result.best:
-        head.add_row("best network", result.network or "not kept")
-    head.add_row("MLflow", f"{result.tracking.get('uri')}; open it with: tuner ui {result.study}")
+    page, uri = result.tracking.get("page"), result.tracking.get("uri")
+    where = [f"best network: {result.network or 'not kept'}"] if result.best else []
+    where.append(f"MLflow: {page or f'{uri}; open it with: tuner ui {result.study}'}")
     answer = [] if result.recommendation is None else verdict.renderables(result.recommendation)
-    return [trials_table(result.trials, metric, maximise), head, *answer]
+    return [trials_table(result.trials, metric, maximise), head, *map(output.whole, where), Text(), *answer]
 
 
 def trials_table(trials: Sequence[TrialRecord], metric: str, maximise: bool) -> Table:

@@ -44,7 +44,7 @@ def ui(study: str | None = None, port: int = 5000, host: str = "127.0.0.1") -> N
     """
     where = destination()
     if where.is_server:
-        typer.echo(f"The runs are on a tracking server; open {where.shown}/#/experiments in a browser.")
+        typer.echo(f"The runs are on a tracking server; open {where.page}/#/experiments in a browser.")
         _tell_of(study, where)
         return
     if where.database is not None and not where.database.exists():
@@ -98,7 +98,8 @@ def _tell_of(study: str | None, at: Destination) -> None:
         return
     if found is not None:
         name, number = found
-        typer.echo(f"Study {name}:\n  its trials: {page(at.shown, number)}\n  as charts: {charts(at.shown, number)}")
+        shown = at.page or at.shown
+        typer.echo(f"Study {name}:\n  its trials: {page(shown, number)}\n  as charts: {charts(shown, number)}")
     elif study is not None:
         raise UsageError(f"MLflow has no study {study}; `tuner sync {study}` sends it one that is stored here")
 

@@ -78,7 +78,7 @@ def search_on(running: Running, observers: Sequence[Observer], begun: Callable[[
     search = Search(spec, study, running.slots, heard_by, spent_seconds=clock.seconds(), is_ours=lease.holds)
     ended_before = tuple(one for one in storage.records(study) if one.state is not TrialState.RUNNING)
     search.share, search.measuring = running.share, partial(turn.measuring, lease)
-    begun(Begun(running.slots, search.trials_wanted, where.shown, ended_before, warm_start.words(study)))
+    begun(Begun(running.slots, search.trials_wanted, where.page or where.shown, ended_before, warm_start.words(study)))
     try:
         carry_out(search, split, lambda: record.abandon(_HURRIED_FLUSH_SECONDS))
     except ServiceError:
@@ -126,7 +126,7 @@ def _finish(search: Search, record: Recording, clock: Clock, lease: Lease, flush
     storage.set_state(study, state=state.value, seconds=seconds)
     report = record.close(stored.result(study, state, seconds), flush_seconds)
     runs = {**study.user_attrs.get("runs", {}), **_text_keys(record.run_ids())}
-    tracking = {"uri": destination().shown, "experiment_id": report.experiment_id, "run_id": report.run_id}
+    tracking = destination().found_at(report.experiment_id, report.run_id)
     storage.set_state(study, runs=runs, tracking=tracking, recorded=not report.unwritten)
     return report
 

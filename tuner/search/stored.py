@@ -38,7 +38,7 @@ def of(study: optuna.Study, with_runs: bool = False) -> StudyResult:
     if with_runs and len(runs) < len(study.get_trials(deepcopy=False)):
         runs = {**runs, **child_runs(name, where, str(study.user_attrs.get("id", "")))}
     found = result(study, state, float(study.user_attrs.get("seconds", 0.0)), runs)
-    recorded = {"uri": where.shown, "experiment_id": None, "run_id": None} | study.user_attrs.get("tracking", {})
+    recorded = where.found_at() | study.user_attrs.get("tracking", {})
     return replace(found, tracking=recorded)
 
 

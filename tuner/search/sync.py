@@ -60,7 +60,7 @@ def send(spec: StudySpec, waiting: Callable[[int], None] = lambda _: None) -> Se
         report = _search(spec, study, waiting)
         confirming = storage.confirmation_if_begun(study)
         lacking = [] if confirming is None or report.unwritten else _confirmation(spec, study, confirming)
-    where = {"uri": destination().shown, "experiment_id": report.experiment_id, "run_id": report.run_id}
+    where = destination().found_at(report.experiment_id, report.run_id)
     return Sent(
         spec.name, report.written, report.unwritten + len(lacking), report.error or " ".join(lacking) or None, where
     )
@@ -80,8 +80,7 @@ def _search(spec: StudySpec, study: optuna.Study, waiting: Callable[[int], None]
     runs = {**study.user_attrs.get("runs", {}), **{str(number): run for number, run in record.run_ids().items()}}
     storage.set_state(study, runs=runs, recorded=not report.unwritten)
     if report.run_id is not None:
-        known = {"uri": destination().shown, "experiment_id": report.experiment_id, "run_id": report.run_id}
-        storage.set_state(study, tracking=known)
+        storage.set_state(study, tracking=destination().found_at(report.experiment_id, report.run_id))
     return report
 
 

@@ -63,7 +63,7 @@ def read(study: str, at: Destination) -> tuple[StudyResult, str, bool] | None:
         best_of(trials, maximise),
         unmixed_baseline(trials, maximise),
         float(_metrics(parent).get("seconds", 0.0)),
-        tracking={"uri": at.shown, "experiment_id": experiment, "run_id": parent["info"]["run_id"]},
+        tracking=at.found_at(experiment, parent["info"]["run_id"]),
     )
     return result, metric, maximise
 
