@@ -31,6 +31,12 @@ def test_what_is_not_drawn_is_not_explained():
     assert "grey" not in caption(FOUND)
 
 
+def test_what_the_curve_leaves_out_is_named():
+    assert "taken out" not in caption(replace(FOUND, adjusted_for=()))
+    told = caption(replace(FOUND, adjusted_for=("seed", "mixing.probability")))
+    assert "What else the trials differ in (mixing.probability, seed) is taken out of it" in told
+
+
 def test_trials_that_were_not_looked_at_are_not_counted():
     points = [Point(n, 0.1 + n / 100, 0.8, 9, n < 30) for n in range(487)]
     told = verdict(replace(FOUND, points=tuple(points)))

@@ -116,6 +116,8 @@ def _legend(found: Findings, shown: Quantity, unmixed: Reference | None) -> Iter
     yield f"{shown.name} after the last epoch by the search's trials."
     if any(one.curve is not None for one in found.responses):
         yield "The blue band is where the expected value lies with 95 % certainty."
+    if settings := sorted({name for one in found.responses for name in one.adjusted_for}):
+        yield f"What else the trials differ in ({', '.join(settings)}) is taken out of it, and not out of the dots."
     if any(one.interval is not None for one in found.responses):
         yield "The green line is over every alpha that cannot be told from the best."
     if unmixed is not None and unmixed.low is not None:
